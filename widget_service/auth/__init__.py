@@ -1,0 +1,23 @@
+"""Accounts: registration, login, logout, and who somebody is.
+
+Everything that the plugin adds to an application is named here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from widget_service.auth import commands, passwords, routes, security, settings
+
+
+def includeme(config: Any) -> None:
+    """Settings, tables, the codec, the policy, the services and the commands."""
+    config.include("widget_service")
+    config.add_settings("auth", settings.AuthSettings())
+    config.add_settings("jwt", settings.TokenSettings())
+    config.add_settings("passlib", settings.PasswordSettings())
+    config.add_migrations("widget_service.auth:migrations")
+    config.include(passwords)
+    config.include(security)
+    config.include(routes)
+    config.include(commands)

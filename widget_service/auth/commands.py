@@ -1,0 +1,95 @@
+"""What an administrator of the machine does with accounts."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import colander
+
+from widget_service import rest
+from widget_service.auth import accounts
+from widget_service.auth.schemas import Registration
+from widget_service.cli import CommandError, session
+from widget_service.errors import Conflict
+
+
+def add_user(registry: Any, args: argparse.Namespace) -> None:
+    """Make an account.
+
+    :raises CommandError: the address or the password is refused, or there is such an account
+    """
+    fields = {"email": args.email, "password": _password()}
+    try:
+        rest.bind(registry, Registration()).deserialize({"body": fields})
+    except colander.Invalid as error:
+        raise CommandError("\n".join(error.asdict().values())) from None
+    password_hash = registry.passwords.hash(fields["password"])
+    try:
+        with session(registry) as dbsession:
+            accounts.register(dbsession, args.email, password_hash, admin=args.admin)
+    except Conflict as error:
+        raise CommandError(error.message) from None
+    print(f"{args.email} added{' as an administrator' if args.admin else ''}")
+
+
+def _password() -> str:
+    """Asked for twice at a terminal, else one line of the standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise CommandError("the two passwords differ")
+    return password
+
+
+def changer(done: str, **values: bool) -> Callable[[Any, argparse.Namespace], None]:
+    """A command that sets flags of an account; ``done`` says what they make of it."""
+
+    def run(registry: Any, args: argparse.Namespace) -> None:
+        try:
+            with session(registry) as dbsession:
+                found = accounts.change(dbsession, args.email, **values)
+        except ValueError as error:
+            raise CommandError(f"{args.email}: {error}") from None
+        if not found:
+            raise CommandError(f"{args.email} is not registered")
+        print(f"{args.email} {done}")
+
+    return run
+
+
+def purge(registry: Any, _args: argparse.Namespace) -> None:
+    """Remove every blacklist row whose token has expired, a thousand at a time."""
+    removed = batch = 1000
+    total = 0
+    while removed == batch:
+        with session(registry) as dbsession:
+            removed = accounts.purge_blacklist(dbsession, batch)
+        total += removed
+    print(f"{total} expired token(s) removed from the blacklist")
+
+
+def _email(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("email", metavar="EMAIL")
+
+
+def _new_user(parser: argparse.ArgumentParser) -> None:
+    _email(parser)
+    parser.add_argument("--admin", action="store_true", help="make it an administrator")
+
+
+def includeme(config: Any) -> None:
+    """Add the commands."""
+    config.add_command("add-user", add_user, _new_user, help="add an account")
+    for name, done, values in (
+        ("promote", "is an administrator", {"admin": True}),
+        ("demote", "is no administrator", {"admin": False}),
+        ("disable", "is disabled", {"disabled": True}),
+        ("enable", "is enabled", {"disabled": False}),
+    ):
+        config.add_command(name, changer(done, **values), _email, help=f"an account {done}")
+    config.add_command("purge-blacklist", purge, help="remove expired tokens from the blacklist")

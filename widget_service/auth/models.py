@@ -1,0 +1,39 @@
+"""The tables of accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from widget_service.db import Base, UtcDateTime
+
+
+class User(Base):
+    """Somebody who registered.
+
+    ``email`` is as it was typed; ``email_key`` is what makes it unique without regard to case.
+    The outside world knows a user by ``public_id`` only.
+    """
+
+    __tablename__ = "site_user"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(36), unique=True)
+    email: Mapped[str] = mapped_column(String(255))
+    email_key: Mapped[str] = mapped_column(String(511), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(255))
+    registered_on: Mapped[datetime] = mapped_column(UtcDateTime)
+    admin: Mapped[bool] = mapped_column(default=False)
+    disabled: Mapped[bool] = mapped_column(default=False)
+
+
+class BlacklistedToken(Base):
+    """A token that was logged out: its ``jti``, never the token. Useless once it has expired."""
+
+    __tablename__ = "token_blacklist"
+
+    jti: Mapped[str] = mapped_column(String(36), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    blacklisted_on: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,115 @@
+"""What the services of accounts read and answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import colander
+from email_validator import EmailNotValidError, validate_email
+
+from widget_service import settings
+from widget_service.answers import answer
+from widget_service.fields import Flag, Text, WholeNumber, field, shown
+
+EMAIL_LENGTH = 254
+PASSWORD_BYTES = 1024
+
+
+def email_key(email: str) -> str:
+    """What two spellings of one address have in common.
+
+    :raises ValueError: this is no e-mail address
+    """
+    if len(email) > EMAIL_LENGTH:
+        raise ValueError(f"an e-mail address has at most {EMAIL_LENGTH} characters")
+    try:
+        return validate_email(email, check_deliverability=False).normalized.casefold()
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from error
+
+
+def email(node: Any, value: str) -> None:
+    """:raises colander.Invalid: no e-mail address, or longer than 254 characters"""
+    try:
+        email_key(value)
+    except ValueError:
+        raise colander.Invalid(node, f"{shown(value)} is not a valid email") from None
+
+
+def password(node: Any, value: str) -> None:
+    """:raises colander.Invalid: empty, too long, or not text that every system can store"""
+    try:
+        length = len(value.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise colander.Invalid(node, "The password contains invalid characters") from None
+    if "\0" in value:
+        raise colander.Invalid(node, "The password contains invalid characters")
+    if not length:
+        raise colander.Invalid(node, "The password must not be empty")
+    if length > PASSWORD_BYTES:
+        raise colander.Invalid(node, f"The password is longer than {PASSWORD_BYTES} bytes")
+
+
+@colander.deferred
+def new_password(_node: Any, kw: dict[str, Any]) -> Any:
+    """The rules of a password that is chosen now: the operator's on top."""
+    shortest = settings.of(kw["registry"], "auth").password_min_length
+
+    def long_enough(node: Any, value: str) -> None:
+        if len(value) < shortest:
+            text = f"The password must have at least {shortest} characters"
+            raise colander.Invalid(node, text)
+
+    return colander.All(password, long_enough)
+
+
+class _Login(colander.MappingSchema):
+    email = field(Text(), email, title="E-mail", format="email")
+    password = field(Text(), password, title="Password", format="password")
+
+
+class _Registration(colander.MappingSchema):
+    email = field(Text(), email, title="E-mail", format="email")
+    password = field(Text(), new_password, title="Password", format="password")
+
+
+class Login(colander.MappingSchema):
+    """POST /auth/login"""
+
+    body = _Login()
+
+
+class Registration(colander.MappingSchema):
+    """POST /auth/register"""
+
+    body = _Registration()
+
+
+class _Token(colander.MappingSchema):
+    status = answer(Text())
+    message = answer(Text())
+    access_token = answer(Text(), "A JSON Web Token (RFC 7519).")
+    token_type = answer(Text(), "Always bearer (RFC 6750).")
+    expires_in = answer(WholeNumber(), "Seconds.")
+
+
+class Token(colander.MappingSchema):
+    """A token, as RFC 6749, 5.1 has it."""
+
+    body = _Token()
+
+
+class _User(colander.MappingSchema):
+    email = answer(Text())
+    public_id = answer(Text(), "A UUID.")
+    admin = answer(Flag())
+    registered_on = answer(Text())
+    registered_on_iso8601 = answer(Text())
+    token_expires_in = answer(Text(), "[N days, ]HH:MM:SS")
+    token_expires_at = answer(Text(), "ISO 8601.")
+
+
+class CurrentUser(colander.MappingSchema):
+    """The account of whoever asks."""
+
+    body = _User()

@@ -1,0 +1,131 @@
+"""The security policy: who a request is from, and whether it may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyramid.authorization import ACLHelper
+from pyramid.interfaces import ISecurityPolicy
+from pyramid.request import RequestLocalCache
+from zope.interface import implementer
+
+from widget_service import settings
+from widget_service.auth import accounts, tokens
+from widget_service.auth.tokens import Claims, TokenRefused
+from widget_service.principals import ADMINISTRATOR, Authenticated, Everyone, Refused
+
+NOT_AN_ADMINISTRATOR = "You are not an administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The user of a request, as the database has it now, and the token that said so.
+
+    Not the row: it stays true after the transaction, and nobody can write through it.
+    """
+
+    id: int
+    public_id: str
+    email: str
+    admin: bool
+    registered_on: datetime
+    claims: Claims
+
+
+@implementer(ISecurityPolicy)
+class BearerPolicy:
+    """Bearer tokens (RFC 6750), checked against the database on each request."""
+
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
+        self._realms = settings.of(registry, "auth")
+        # One look-up a request, however often somebody asks.
+        self._cache = RequestLocalCache(self._look_up)
+        self._acl = ACLHelper()
+
+    def identity(self, request: Any) -> Identity | None:
+        """The user; None for a request without a token that counts."""
+        found = self._cache.get_or_create(request)
+        return found if isinstance(found, Identity) else None
+
+    def authenticated_userid(self, request: Any) -> str | None:
+        """The user's ``public_id``."""
+        identity = self.identity(request)
+        return identity.public_id if identity else None
+
+    def permits(self, request: Any, context: Any, permission: str) -> Any:
+        """Pyramid's Allowed, or a refusal that knows its answer (RFC 6750, 3)."""
+        found = self._cache.get_or_create(request)
+        allowed = self._acl.permits(context, _principals(found), permission)
+        if allowed:
+            return allowed
+        # The realm follows from the ACL: is this for users, or for administrators?
+        for_users = self._acl.permits(context, [Everyone, Authenticated], permission)
+        realm = self._realms.realm if for_users else self._realms.admin_realm
+        if found is None:
+            return Refused(401, "Unauthorized", f'Bearer realm="{realm}"')
+        if isinstance(found, Identity):
+            return Refused(
+                403,
+                NOT_AN_ADMINISTRATOR,
+                _challenge(self._realms.admin_realm, "insufficient_scope", NOT_AN_ADMINISTRATOR),
+            )
+        return token_refused(realm, str(found))
+
+    def remember(self, _request: Any, _userid: str, **_kw: Any) -> list[tuple[str, str]]:
+        """No headers: a token is in the body of the login's answer."""
+        return []
+
+    def forget(self, _request: Any, **_kw: Any) -> list[tuple[str, str]]:
+        """No headers: logging out is a request of its own."""
+        return []
+
+    def _look_up(self, request: Any) -> Identity | TokenRefused | None:
+        codec = self._registry.codec
+        try:
+            token = tokens.bearer(request.headers.get("Authorization"))
+            if token is None:
+                return None
+            claims = codec.read(token)
+            identity = codec.callback(claims, request)
+        except TokenRefused as refused:
+            return refused
+        return identity  # type: ignore[no-any-return]
+
+
+def token_refused(realm: str, reason: str) -> Refused:
+    """401 for a token that does not count (RFC 6750, 3.1)."""
+    return Refused(401, reason, _challenge(realm, "invalid_token", reason))
+
+
+def identify(claims: Claims, request: Any) -> Identity:
+    """The codec's callback: the bearer of a token, if the database knows nothing against it.
+
+    :raises TokenRefused: the account is gone, or the token was logged out
+    """
+    row = accounts.find_identity(request.rows, claims.sub, claims.jti)
+    if row is None:
+        raise TokenRefused(tokens.INVALID)
+    if row.revoked:
+        raise TokenRefused(tokens.BLACKLISTED)
+    return Identity(row.id, row.public_id, row.email, row.admin, row.registered_on, claims)
+
+
+def _principals(found: Identity | TokenRefused | None) -> list[str]:
+    if not isinstance(found, Identity):
+        return [Everyone]
+    principals = [Everyone, Authenticated, f"user:{found.public_id}"]
+    return [*principals, ADMINISTRATOR] if found.admin else principals
+
+
+def _challenge(realm: str, error: str, description: str) -> str:
+    return f'Bearer realm="{realm}", error="{error}", error_description="{description}"'
+
+
+def includeme(config: Any) -> None:
+    """The codec and the policy; without a key there is neither, and no start."""
+    if settings.of(config.registry, "jwt").private_key is not None:
+        config.registry.codec = tokens.codec(config, callback=identify)
+    config.set_security_policy(BearerPolicy(config.registry))

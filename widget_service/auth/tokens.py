@@ -1,0 +1,152 @@
+"""Tokens: JSON Web Tokens (RFC 7519), issued and understood. The one module that knows pyramid_jwt.
+
+pyramid_jwt reads the ``jwt.*`` family and holds the key; its policy class is from before Pyramid 2
+and answers ``{}`` to every token that it refuses. Ours says why, so that an expired token and a
+forged one get different answers.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jwt
+from pyramid_jwt import create_jwt_authentication_policy
+
+from widget_service import settings
+
+INVALID = "Invalid token. Please log in again."
+EXPIRED = "Access token expired. Please log in again."
+BLACKLISTED = "Token blacklisted. Please log in again."
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# The scheme counts in any case (RFC 9110, 11.1); what follows is one token68 and nothing else.
+BEARER = re.compile(r"bearer(?: +([A-Za-z0-9._~+/-]+=*))?", re.IGNORECASE)
+# Ours have some 350 characters. Longer ones are not worth the hashing.
+MAX_LENGTH = 4096
+# The end of the year 9999: later moments have no datetime.
+LAST_MOMENT = 253_402_300_799
+
+
+class Claims(NamedTuple):
+    """What a token says: for whom, until when, and which token it is. Times are Unix seconds."""
+
+    sub: str
+    jti: str
+    iat: int
+    exp: int
+
+
+class TokenRefused(Exception):
+    """The token does not count; the message is the contract's text."""
+
+
+class Codec:
+    """Makes and reads the tokens of one application."""
+
+    def __init__(self, policy: Any) -> None:
+        """
+        :param policy: what pyramid_jwt made of the settings; it only stores its ``callback``,
+            so whoever reads a token must call it
+        """
+        self._policy = policy
+        self.callback: Callable[[Claims, Any], Any] = policy.callback
+        self.lifetime = int(policy.expiration.total_seconds())
+
+    def issue(self, public_id: str, *, admin: bool) -> str:
+        """A new token for a user; no two are the same."""
+        now = int(time.time())
+        claims = {
+            "iat": now,
+            "exp": now + self.lifetime,
+            "sub": public_id,
+            "admin": admin,
+            "jti": str(uuid.uuid4()),
+        }
+        # Not the policy's create_token: it calls utcnow, which Python is about to remove.
+        return jwt.encode(claims, self._policy.private_key, algorithm=self._policy.algorithm)
+
+    def read(self, token: str) -> Claims:
+        """The claims of a token that was issued here and has not expired.
+
+        :raises TokenRefused: with the reason
+        """
+        if len(token) > MAX_LENGTH:
+            raise TokenRefused(INVALID)
+        try:
+            claims = jwt.decode(
+                token,
+                self._policy.public_key,
+                algorithms=[self._policy.algorithm],
+                # The types of the times are checked below, before anybody calculates with them.
+                options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
+            )
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            raise TokenRefused(INVALID) from None
+        return self._checked(claims)
+
+    def _checked(self, claims: dict[str, Any]) -> Claims:
+        now = time.time()
+        late = now + self._policy.leeway
+        exp, iat, nbf = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
+        well_formed = (
+            _is_moment(exp)
+            and _is_moment(iat)
+            and _is_moment(nbf)
+            and _is_uuid(claims.get("sub"))
+            and _is_uuid(claims.get("jti"))
+            and isinstance(claims.get("admin"), bool)
+        )
+        if not well_formed or iat > late or nbf > late:
+            raise TokenRefused(INVALID)
+        if exp <= now:
+            raise TokenRefused(EXPIRED)
+        return Claims(claims["sub"], claims["jti"], iat, exp)
+
+
+def _is_moment(value: object) -> bool:
+    # bool is an int to Python, not to RFC 7519.
+    return type(value) is int and 0 <= value <= LAST_MOMENT
+
+
+def _is_uuid(value: object) -> bool:
+    return isinstance(value, str) and UUID.fullmatch(value) is not None
+
+
+def bearer(authorization: str | None) -> str | None:
+    """The token of an Authorization header (RFC 6750, 2.1); None without one of that scheme.
+
+    :raises TokenRefused: the scheme is Bearer, but what follows is not one token
+    """
+    if authorization is None:
+        return None
+    match = BEARER.fullmatch(authorization.strip(" \t"))
+    if match and match.group(1):
+        return match.group(1)
+    if re.match(r"bearer(?![^\s,])", authorization.lstrip(" \t"), re.IGNORECASE):
+        raise TokenRefused(INVALID)
+    return None
+
+
+def codec(config: Any, callback: Callable[[Claims, Any], Any]) -> Codec:
+    """The codec that ``jwt.*`` describes, tried once.
+
+    :param callback: answers who a token is from, and raises TokenRefused for a revoked one
+    """
+    values = settings.of(config.registry, "jwt")
+    made = Codec(
+        create_jwt_authentication_policy(
+            config,
+            private_key=values.private_key,
+            algorithm=values.algorithm,
+            expiration=values.expiration,
+            leeway=values.leeway,
+            auth_type="Bearer",
+            callback=callback,
+        )
+    )
+    made.read(made.issue(str(uuid.uuid4()), admin=False))
+    return made

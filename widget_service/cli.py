@@ -1,0 +1,131 @@
+"""``widget-service [-c FILE.ini] COMMAND …``: the commands of the core and of the plugins.
+
+A plugin adds one in its includeme::
+
+    config.add_command("count-gadgets", count, help="print how many gadgets there are")
+
+    def count(registry, args):
+        with session(registry) as dbsession:
+            print(dbsession.scalar(select(func.count()).select_from(Gadget)))
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import plaster
+from sqlalchemy.orm import Session
+
+from widget_service import configure
+from widget_service.settings import StartupError
+
+DEFAULT_INI = "development.ini"
+
+
+class CommandError(Exception):
+    """The command cannot do what it was asked; the message is for the operator."""
+
+
+class Command(NamedTuple):
+    """A subcommand, as :func:`add_command` takes it."""
+
+    run: Callable[[Any, argparse.Namespace], None]
+    arguments: Callable[[argparse.ArgumentParser], None] | None
+    help: str
+    unmigrated: bool
+
+
+def add_command(
+    config: Any,
+    name: str,
+    run: Callable[[Any, argparse.Namespace], None],
+    arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    *,
+    help: str,  # noqa: A002  (argparse's own word)
+    unmigrated: bool = False,
+) -> None:
+    """Add a subcommand (a directive).
+
+    :param run: called with the registry and the parsed arguments; raises CommandError
+    :param arguments: adds its arguments to the parser
+    :param unmigrated: it may run on a database that is not migrated
+    """
+    command = Command(run, arguments, help, unmigrated)
+    introspectable = config.introspectable("commands", name, name, "command")
+    introspectable["command"] = command
+    config.action(("command", name), introspectables=(introspectable,))
+    config.registry.commands[name] = command
+
+
+@contextmanager
+def session(registry: Any) -> Iterator[Session]:
+    """A session for a command: committed at the end, rolled back by an exception."""
+    with Session(registry.database.write_engine) as dbsession, dbsession.begin():
+        yield dbsession
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    :returns: the exit status: 0, 1 for a command that failed, 2 for wrong arguments
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    ini, rest = _ini(argv)
+    try:
+        config = _configure(ini)
+        args = _parser(config.registry.commands).parse_args(rest)
+        command = config.registry.commands[args.command]
+        if not command.unmigrated:
+            config.make_wsgi_app()  # as the service would start, checks included
+        try:
+            command.run(config.registry, args)
+        finally:
+            config.registry.database.close()
+    except (StartupError, CommandError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _ini(argv: Sequence[str]) -> tuple[str, list[str]]:
+    parser = argparse.ArgumentParser(add_help=False)
+    _add_ini(parser)
+    known, rest = parser.parse_known_args(argv)
+    return known.config, rest
+
+
+def _add_ini(parser: argparse.ArgumentParser) -> None:
+    default = os.environ.get("WIDGET_SERVICE_INI", DEFAULT_INI)
+    parser.add_argument(
+        "-c", "--config", default=default, metavar="FILE.ini", help=f"default: {default}"
+    )
+
+
+def _configure(ini: str) -> Any:
+    path = os.path.abspath(ini)  # noqa: PTH100  (plaster wants text)
+    if not os.path.exists(path):  # noqa: PTH110
+        raise CommandError(f"{ini}: no such file; name one with -c FILE.ini or WIDGET_SERVICE_INI")
+    loader = plaster.get_loader(path, protocols=["wsgi"])
+    return configure(loader.get_wsgi_app_settings(), file=path)
+
+
+def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="widget-service")
+    _add_ini(parser)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in sorted(commands.items()):
+        subparser = subparsers.add_parser(name, help=command.help, description=command.help)
+        if command.arguments is not None:
+            command.arguments(subparser)
+    return parser
+
+
+def includeme(config: Any) -> None:
+    """Add the directive."""
+    config.registry.commands = {}
+    config.add_directive("add_command", add_command)

@@ -1,0 +1,80 @@
+"""Cross-origin requests (the Fetch standard, 3.2), never with credentials.
+
+A tween and not Cornice's own support, which keeps its origins on process-wide objects, so that a
+second application in the process would answer with the first one's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import colander
+
+from widget_service import settings
+from widget_service.fields import Listed, Text, WholeNumber
+from widget_service.settings import setting
+
+EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*@]+")
+
+
+def origins(node: Any, values: tuple[str, ...]) -> None:
+    """:raises colander.Invalid: neither ``*`` alone nor exact origins"""
+    if values == ("*",):
+        return
+    for value in values:
+        if not ORIGIN.fullmatch(value):
+            text = f"{value} is no origin; use * alone, or exact ones such as https://example.com"
+            raise colander.Invalid(node, text)
+
+
+class CorsSettings(colander.MappingSchema):
+    """``cors.*``"""
+
+    origins = setting(
+        Listed(Text()), ("*",), "Who may call from a browser: * or exact origins.", origins
+    )
+    allow_headers = setting(
+        Text(),
+        "Authorization, Content-Type, If-Match, If-None-Match",
+        "The request headers that a browser may send.",
+    )
+    max_age = setting(
+        WholeNumber(), 600, "How long a browser keeps a preflight answer, in seconds.",
+        colander.Range(0, 86400),
+    )  # fmt: skip
+
+
+def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
+    """Add the headers to every response, errors included."""
+    values = settings.of(registry, "cors")
+
+    def cors_tween(request: Any) -> Any:
+        response = handler(request)
+        headers = response.headers
+        if values.origins == ("*",):
+            headers["Access-Control-Allow-Origin"] = "*"
+        else:
+            response.vary = (*(response.vary or ()), "Origin")
+            origin = request.headers.get("Origin")
+            if origin not in values.origins:
+                return response
+            headers["Access-Control-Allow-Origin"] = origin
+        headers["Access-Control-Expose-Headers"] = EXPOSED
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
+            headers["Access-Control-Allow-Headers"] = values.allow_headers
+            headers["Access-Control-Max-Age"] = str(values.max_age)
+        return response
+
+    return cors_tween
+
+
+def includeme(config: Any) -> None:
+    """Put the tween outside of all others: whatever they answer, it needs the headers."""
+    config.add_settings("cors", CorsSettings())
+    config.add_tween(
+        "widget_service.cors.tween_factory", over="pyramid_tm.tm_tween_factory"
+    )

@@ -1,0 +1,254 @@
+"""The database: two roads to it, both the core's.
+
+A safe request (GET, HEAD, OPTIONS) reads through :meth:`Request.read`: prebuilt Core statements
+on an autocommit connection, no transaction manager. Every other request writes through
+:attr:`Request.dbsession`: an ORM session that joins the request's transaction, which pyramid_tm
+commits when the view succeeded and rolls back when it answered with an error.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import colander
+import pyramid_tm
+import zope.sqlalchemy
+from pyramid.decorator import reify
+from pyramid.request import Request as PyramidRequest
+from sqlalchemy import DateTime, Engine, Executable, MetaData, Row, engine_from_config, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from widget_service import settings
+from widget_service.fields import Flag, Text, WholeNumber
+from widget_service.settings import setting
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Base(DeclarativeBase):
+    """The base of every model; constraints get names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime; stored in UTC, and it comes back in UTC, on either database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """:raises TypeError: the datetime has no time zone"""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"{value!r} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """SQLite keeps no zone, PostgreSQL answers in the session's: both become UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def utc_now() -> datetime:
+    """The time, aware, to the second: what rows keep."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class DatabaseSettings(colander.MappingSchema):
+    """``database.*``"""
+
+    migrate_at_start = setting(
+        Flag(),
+        default=False,
+        help_text="Apply outstanding migrations at start; otherwise refuse to start.",
+    )
+    sqlite_busy_timeout = setting(
+        WholeNumber(),
+        5000,
+        "How long a write waits for another one on SQLite, in milliseconds.",
+        colander.Range(0, 600_000),
+    )
+
+
+def not_in_memory(node: Any, value: str) -> None:
+    """Each connection would have a database of its own, so reads would miss what was written."""
+    if value in ("sqlite://", "sqlite:///") or ":memory:" in value or "mode=memory" in value:
+        raise colander.Invalid(node, "an in-memory SQLite database does not work; name a file")
+
+
+class SQLAlchemySettings(colander.MappingSchema):
+    """``sqlalchemy.*``: the family of SQLAlchemy's engine_from_config."""
+
+    url = setting(
+        Text(),
+        colander.required,
+        "Where the database is: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
+        not_in_memory,
+        secret=True,
+    )
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, unknown="preserve", **kw)
+
+
+class TransactionSettings(colander.MappingSchema):
+    """``tm.*``: the family of pyramid_tm, with the defaults that this service needs."""
+
+    manager_hook = setting(
+        Text(), "pyramid_tm.explicit_manager", "Makes the transaction manager of a request."
+    )
+    activate_hook = setting(
+        Text(), "widget_service.db.is_unsafe", "Says which requests get a transaction."
+    )
+    commit_veto = setting(
+        Text(),
+        "pyramid_tm.default_commit_veto",
+        "Says which responses roll the transaction back; 4xx and 5xx by default.",
+    )
+    annotate_user = setting(
+        Text(), "false", "Look up the user on every request to label transactions: costly."
+    )
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, unknown="preserve", **kw)
+
+
+class Database:
+    """The engines of one application: one whose transactions write, one that only reads."""
+
+    def __init__(self, options: Mapping[str, Any], busy_timeout: int) -> None:
+        """
+        :param options: the keys of engine_from_config, without a prefix
+        :param busy_timeout: how long SQLite waits for a lock, in milliseconds
+        """
+        self.write_engine = engine_from_config(dict(options), prefix="")
+        self.read_engine = engine_from_config(
+            dict(options), prefix="", isolation_level="AUTOCOMMIT"
+        )
+        if self.write_engine.dialect.name == "sqlite":
+            _prepare_sqlite(self.write_engine, busy_timeout, read_only=False)
+            _prepare_sqlite(self.read_engine, busy_timeout, read_only=True)
+
+    def read(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """The rows of a statement that only reads, as they are committed now."""
+        with self.read_engine.connect() as connection:
+            return connection.execute(statement, parameters).fetchall()
+
+    def close(self) -> None:
+        """Give every connection back to the database."""
+        self.write_engine.dispose()
+        self.read_engine.dispose()
+
+
+class Request(PyramidRequest):  # type: ignore[misc]  # Pyramid has no types
+    """Pyramid's request with the two roads to the database.
+
+    A request class and not ``add_request_method``: with that, Pyramid builds a class for each
+    request.
+    """
+
+    @reify
+    def dbsession(self) -> Session:
+        """The session of a request that writes; pyramid_tm commits or rolls back.
+
+        :raises RuntimeError: the request is a safe one, which has no transaction
+        """
+        if not self.environ.get("tm.active"):
+            raise RuntimeError(f"a {self.method} request has no transaction: use request.read")
+        session = Session(self.registry.database.write_engine)
+        # "changed": zope.sqlalchemy sees ORM flushes only, and would roll back what a Core
+        # statement wrote.
+        zope.sqlalchemy.register(session, transaction_manager=self.tm, initial_state="changed")
+        # What the transaction manager does not close: a session that was used once more after
+        # the end of the transaction (in a response callback, say) would hold SQLite's only
+        # write lock forever.
+        self.add_finished_callback(lambda _request: session.close())
+        return session
+
+    def read(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """The rows of a statement that only reads, outside of any transaction."""
+        return self.registry.database.read(statement, parameters)  # type: ignore[no-any-return]
+
+    def rows(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """The rows of a statement, inside the request's transaction where it has one."""
+        if is_unsafe(self):
+            return self.dbsession.execute(statement, parameters).fetchall()
+        return self.read(statement, parameters)
+
+
+def is_unsafe(request: PyramidRequest) -> bool:
+    """Does the request get a transaction? (pyramid_tm's activate hook; RFC 9110, 9.2.1)"""
+    return request.method not in SAFE_METHODS
+
+
+def _prepare_sqlite(engine: Engine, busy_timeout: int, *, read_only: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        # The driver must not begin transactions of its own: it begins too late, and DEFERRED.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {busy_timeout}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+
+    if read_only:
+        return
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        # DEFERRED would take the write lock at the first write, after having read: two such
+        # transactions refuse each other. IMMEDIATE makes the second one wait.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "reset")
+    def reset(connection: DBAPIConnection, _record: object, _state: object) -> None:
+        # After a COMMIT that failed SQLite is still inside the transaction; the next user of
+        # the connection would read what was never committed.
+        if connection.in_transaction:
+            connection.rollback()
+
+
+def includeme(config: Any) -> None:
+    """Engines from ``sqlalchemy.*``, a transaction for each unsafe request, Request."""
+    family = config.add_settings("sqlalchemy", SQLAlchemySettings())
+    values = config.add_settings("database", DatabaseSettings())
+    manager = config.add_settings("tm", TransactionSettings())
+    for key, value in vars(manager).items():
+        config.registry.settings[f"tm.{key}"] = value
+    config.set_request_factory(Request)
+    config.include(pyramid_tm)
+    config.action(
+        "database", _connect, args=(config.registry, vars(family), values.sqlite_busy_timeout)
+    )
+
+
+def _connect(registry: Any, options: Mapping[str, Any], busy_timeout: int) -> None:
+    try:
+        registry.database = Database(options, busy_timeout)
+    except Exception as error:
+        # Whatever SQLAlchemy or the driver dislikes about the family's values.
+        registry.settings_source.complain("sqlalchemy.url", f"{error}", secret=True)
+        settings.check(registry)

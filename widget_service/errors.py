@@ -1,0 +1,207 @@
+"""Every refusal is an answer: the domain's errors, and the views that turn errors into JSON.
+
+Four shapes of a body, never mixed:
+
+- *validation* ``{"errors": {field: text}, "message": …}``
+- *failure* ``{"status": "fail", "message": …}``
+- *bare* ``{"message": …}``
+- *success* ``{"status": "success", "message": …}``, which views return themselves
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken, URLDecodeError
+from pyramid.httpexceptions import HTTPException, HTTPForbidden, HTTPMethodNotAllowed, HTTPNotFound
+from pyramid.response import Response
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from widget_service.rendering import dump_json
+
+log = logging.getLogger(__name__)
+
+VALIDATION_FAILED = "Input payload validation failed"
+NOT_FOUND = (
+    "The requested URL was not found on the server. "
+    "If you entered the URL manually please check your spelling and try again."
+)
+NOT_ALLOWED = "The method is not allowed for the requested URL."
+INTERNAL = "Internal Server Error"
+UNAVAILABLE = "The service is temporarily unavailable. Please try again later."
+RETRY_AFTER = "1"
+
+
+class ServiceError(Exception):
+    """An error that knows its answer. ``body`` and ``headers`` make the response."""
+
+    status = 500
+
+    def __init__(self, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = dict(headers or {})
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The bare shape."""
+        return {"message": self.message}
+
+
+class NotFound(ServiceError):
+    """404: there is no such object."""
+
+    status = 404
+
+
+class PreconditionFailed(ServiceError):
+    """412: the object is not what the client thinks it is (RFC 9110, 13.1)."""
+
+    status = 412
+
+
+class TooLarge(ServiceError):
+    """413: the body has more bytes than are read."""
+
+    status = 413
+
+
+class UnsupportedMediaType(ServiceError):
+    """415: the body is in a format that nobody reads here."""
+
+    status = 415
+
+
+class Failure(ServiceError):
+    """The failure shape; 400 for a value that is refused outside of a body."""
+
+    status = 400
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The failure shape."""
+        return {"status": "fail", "message": self.message}
+
+
+class Conflict(Failure):
+    """409: what was sent contradicts what exists."""
+
+    status = 409
+
+
+class LoginFailed(Failure):
+    """401: no such user, or another password."""
+
+    status = 401
+
+
+class Invalid(ServiceError):
+    """400 in the validation shape: every field that failed, with one text each."""
+
+    status = 400
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(VALIDATION_FAILED)
+        self.errors = dict(errors)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The validation shape."""
+        return {"errors": self.errors, "message": self.message}
+
+
+def respond(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response."""
+    response = Response(dump_json(body), status=status, content_type="application/json")
+    response.headers.update(headers or {})
+    return response
+
+
+def service_error(error: ServiceError, _request: Any) -> Response:
+    """Our own errors answer for themselves."""
+    return respond(error.status, error.body, error.headers)
+
+
+def forbidden(error: HTTPForbidden, _request: Any) -> Response:
+    """401 or 403 as the policy says; its words and nothing of Pyramid's, which name views."""
+    refusal = error.result
+    if hasattr(refusal, "challenge"):
+        headers = {"WWW-Authenticate": refusal.challenge}
+        return respond(refusal.status, {"message": refusal.message}, headers)
+    return respond(403, {"message": "Forbidden"})
+
+
+def not_found(_error: HTTPNotFound, _request: Any) -> Response:
+    """404 for a URL that is nobody's."""
+    return respond(404, {"message": NOT_FOUND})
+
+
+def not_allowed(error: HTTPMethodNotAllowed, _request: Any) -> Response:
+    """405 with the methods that are allowed."""
+    return respond(405, {"message": NOT_ALLOWED}, {"Allow": allowed(error.allow or ())})
+
+
+def allowed(methods: Any) -> str:
+    """The value of Allow for a resource with these methods."""
+    return ", ".join(sorted({*methods, "OPTIONS"}))
+
+
+def http_error(error: HTTPException, _request: Any) -> Response:
+    """Whatever else Pyramid or a plugin raises: its status and headers, our body."""
+    kept = {k: v for k, v in error.headers.items() if k.lower() not in _BODY_HEADERS}
+    return respond(error.status_int, {"message": error.title}, kept)
+
+
+_BODY_HEADERS = ("content-type", "content-length")
+
+
+def undecodable(_error: Exception, _request: Any) -> Response:
+    """400 for a path or a query string that is not UTF-8."""
+    return service_error(Invalid({"url": "The URL is not valid UTF-8"}), None)
+
+
+def unavailable(error: Exception, request: Any) -> Response:
+    """503: the database is away, locked or full. What was to be written is not."""
+    log.error("database unavailable: %s %s: %s", request.method, request.path_info, error)
+    return respond(503, {"message": UNAVAILABLE}, {"Retry-After": RETRY_AFTER})
+
+
+def database_error(error: DBAPIError, request: Any) -> Response:
+    """503 where the connection was lost in the middle, 500 for a statement that is wrong."""
+    if error.connection_invalidated:
+        return unavailable(error, request)
+    return unexpected(error, request)
+
+
+def unexpected(error: Exception, request: Any) -> Response:
+    """500 for a mistake of ours: everything for the log, nothing for the client."""
+    log.error("unexpected error: %s %s", request.method, request.path_info, exc_info=error)
+    return respond(500, {"message": INTERNAL})
+
+
+VIEWS: tuple[tuple[type[Exception], Any], ...] = (
+    (Exception, unexpected),
+    (DBAPIError, database_error),
+    (OperationalError, unavailable),
+    (InterfaceError, unavailable),
+    (PoolTimeoutError, unavailable),
+    (UnicodeDecodeError, undecodable),
+    (URLDecodeError, undecodable),
+    # Those that Pyramid has a view of its own for: one for their base class would lose to it.
+    (HTTPException, http_error),
+    (BadCSRFOrigin, http_error),
+    (BadCSRFToken, http_error),
+    (HTTPMethodNotAllowed, not_allowed),
+    (ServiceError, service_error),
+)
+
+
+def includeme(config: Any) -> None:
+    """Register the views."""
+    for context, view in VIEWS:
+        config.add_exception_view(view, context=context)
+    config.add_notfound_view(not_found)
+    config.add_forbidden_view(forbidden)

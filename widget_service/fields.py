@@ -1,0 +1,98 @@
+"""Strict Colander types, for request fields and settings alike.
+
+Colander's own types take ``3.7`` for an Integer and ``banana`` for a Boolean, and its validators
+let a trailing newline pass. These say no, and their texts say what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import colander
+
+INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+MISSING = "Missing required parameter in the post body"
+
+
+def shown(value: object) -> str:
+    """``value`` as an error message may quote it: text that any encoder takes."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def field(typ: Any, validator: Any = None, **options: Any) -> colander.SchemaNode:
+    """A required field of a request body, with the text that clients know for its absence."""
+    return colander.SchemaNode(typ, validator=validator, missing_msg=MISSING, **options)
+
+
+class Text(colander.SchemaType):
+    """A string, taken as it is. JSON null is an absent value, anything else is refused."""
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: ``cstruct`` is no string"""
+        if cstruct is None or cstruct is colander.null:
+            return colander.null
+        if not isinstance(cstruct, str):
+            raise colander.Invalid(node, f"{shown(cstruct)} is not a string")
+        return cstruct
+
+    def serialize(self, node: Any, appstruct: Any) -> Any:
+        """The string itself."""
+        return appstruct
+
+
+class WholeNumber(Text):
+    """A whole number in ASCII digits that fits in 64 bits."""
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: ``cstruct`` is no such number"""
+        text = super().deserialize(node, cstruct)
+        if text is colander.null:
+            return text
+        if not INTEGER.fullmatch(text.strip(" ")) or not -(2**63) <= int(text) < 2**63:
+            raise colander.Invalid(node, f"{shown(text)} is not a valid integer")
+        return int(text)
+
+
+class Flag(Text):
+    """``true`` or ``false``."""
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: ``cstruct`` is neither word"""
+        text = super().deserialize(node, cstruct)
+        if text is colander.null:
+            return text
+        if text.lower() not in ("true", "false"):
+            raise colander.Invalid(node, "must be true or false")
+        return text.lower() == "true"
+
+
+class Listed(Text):
+    """Values separated by white space or commas, each of the type ``of``, as a tuple."""
+
+    def __init__(self, of: Any) -> None:
+        super().__init__()
+        self.of = of
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: one of the values is not of the type"""
+        text = super().deserialize(node, cstruct)
+        if text is colander.null:
+            return text
+        return tuple(self.of.deserialize(node, part) for part in re.split(r"[\s,]+", text) if part)
+
+
+class TimeZone(Text):
+    """The name of a time zone, such as ``UTC`` or ``Europe/Zurich``, as a tzinfo."""
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: there is no such time zone"""
+        text = super().deserialize(node, cstruct)
+        if text is colander.null:
+            return text
+        try:
+            return UTC if text == "UTC" else ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise colander.Invalid(node, "must be the name of a time zone, such as UTC") from None

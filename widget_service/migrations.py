@@ -1,0 +1,185 @@
+"""Migrations: one Alembic branch for each plugin, applied at start or demanded there.
+
+A plugin names its folder of revisions in its includeme::
+
+    config.add_migrations("gadgets:migrations")
+
+The Alembic command reads the same folders from ``version_locations`` in the [alembic] section of
+the .ini and comes in through ``alembic/env.py``; the service itself, and ``widget-service
+migrate``, need neither.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pyramid.events import ApplicationCreated
+from sqlalchemy import Connection, create_engine, text
+
+from widget_service import settings
+from widget_service.db import Base
+from widget_service.settings import Problem, StartupError
+
+# Any number will do, as long as every process of the service uses the same one.
+ADVISORY_LOCK = 7_236_482_119
+
+
+def add_migrations(config: Any, location: str) -> None:
+    """Name a plugin's folder of revisions as ``package:folder`` (a directive)."""
+    introspectable = config.introspectable("migrations", location, location, "migrations")
+    introspectable["location"] = location
+    config.action(("migrations", location), introspectables=(introspectable,))
+    config.registry.migrations.append(location)
+
+
+def scripts(registry: Any) -> ScriptDirectory:
+    """The revisions of all included plugins."""
+    return ScriptDirectory(
+        str(Path(__file__).parent), version_locations=[*map(_folder, registry.migrations)]
+    )
+
+
+def outstanding(registry: Any) -> list[str]:
+    """The heads that the database has not reached."""
+    with registry.database.read_engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_heads()
+    script = scripts(registry)
+    reached = {each.revision for each in script.iterate_revisions(current, "base")}
+    return sorted(set(script.get_heads()) - reached)
+
+
+def upgrade(registry: Any, revision: str = "heads") -> None:
+    """Bring the database to ``revision``; several processes may try at once."""
+    script = scripts(registry)
+
+    def steps(current: Any, _context: Any) -> Any:
+        return script._upgrade_revs(revision, current)  # noqa: SLF001  (as Alembic's own commands)
+
+    _run(registry, script, steps)
+
+
+def downgrade(registry: Any, revision: str) -> None:
+    """Take the database back to ``revision``: ``base``, or ``PLUGIN@base``."""
+    script = scripts(registry)
+
+    def steps(current: Any, _context: Any) -> Any:
+        return script._downgrade_revs(revision, current)  # noqa: SLF001  (as above)
+
+    _run(registry, script, steps)
+
+
+def differences(registry: Any) -> list[Any]:
+    """What the models and the tables of the database disagree about."""
+    with registry.database.read_engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=OPTIONS)
+        return compare_metadata(context, Base.metadata)  # type: ignore[no-any-return]
+
+
+def include_object(
+    _object: object, _name: str | None, kind: str, reflected: bool, compare_to: object
+) -> bool:
+    """Leave tables alone that no included model knows: they belong to a disabled plugin."""
+    return not (kind == "table" and reflected and compare_to is None)
+
+
+OPTIONS: dict[str, Any] = {
+    "target_metadata": Base.metadata,
+    "include_object": include_object,
+    # SQLite cannot alter a table: Alembic makes a new one and moves the rows.
+    "render_as_batch": True,
+    "compare_type": True,
+}
+
+
+@contextmanager
+def connection(url: Any) -> Iterator[Connection]:
+    """A connection in a transaction in which nobody else migrates."""
+    # An engine of its own: with foreign keys on, SQLite would delete the children of every
+    # table that a batch migration replaces.
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connected:
+            if engine.dialect.name == "sqlite":
+                # Set to None the driver begins no transaction before DDL, so ours holds.
+                connected.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+                connected.exec_driver_sql("PRAGMA busy_timeout = 60000")
+                connected.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connected.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+            yield connected
+            if engine.dialect.name == "sqlite":
+                broken = connected.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    raise RuntimeError(f"the migration broke foreign keys: {broken}")
+            connected.commit()
+    finally:
+        engine.dispose()
+
+
+def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> None:
+    with (
+        connection(registry.database.write_engine.url) as connected,
+        EnvironmentContext(Config(), script, fn=steps) as environment,
+    ):
+        environment.configure(connection=connected, **OPTIONS)
+        environment.run_migrations()
+
+
+def at_start(event: ApplicationCreated) -> None:
+    """Migrate, or refuse to serve; an unreachable database is refused in either case.
+
+    :raises StartupError: the database is not there, or not at the heads of the plugins
+    """
+    registry = event.app.registry
+    source = registry.settings_source
+    try:
+        if settings.of(registry, "database").migrate_at_start:
+            upgrade(registry)
+        missing = outstanding(registry)
+    except Exception as error:
+        source.complain("sqlalchemy.url", f"the database cannot be used: {error}", secret=True)
+        raise StartupError(source.problems) from error
+    if missing:
+        where = source.file or "FILE.ini"
+        advice = f"outstanding migrations ({', '.join(missing)}); run: widget-service -c {where} migrate"
+        raise StartupError([Problem("database.migrate_at_start", "false", where, advice)])
+
+
+def migrate(registry: Any, args: argparse.Namespace) -> None:
+    """The command ``migrate``: up to the heads, or down to where it is told."""
+    if args.down:
+        downgrade(registry, args.down)
+    else:
+        upgrade(registry)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--down", metavar="REVISION", help="take back, e.g. gadgets@base")
+
+
+def _folder(location: str) -> str:
+    package, _, folder = location.partition(":")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise StartupError([Problem("migrations", location, package, "there is no such package")])
+    return str(Path(next(iter(spec.submodule_search_locations))) / folder)
+
+
+def includeme(config: Any) -> None:
+    """The directive add_migrations, the command, and the check at start."""
+    config.registry.migrations = []
+    config.add_directive("add_migrations", add_migrations)
+    config.add_subscriber(at_start, ApplicationCreated)
+    config.add_command(
+        "migrate", migrate, _arguments, help="bring the database up to date", unmigrated=True
+    )

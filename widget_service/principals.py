@@ -1,0 +1,38 @@
+"""The vocabulary of access control that all plugins share.
+
+A plugin grants its permissions to these principals in the ``__acl__`` of its contexts; the
+security policy says which of them a request has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.authorization import Authenticated, Everyone
+from pyramid.security import Denied
+
+ADMINISTRATOR = "role:administrator"
+
+# The permission of a view that names none. Nobody grants it by name, so such a view is open to
+# administrators only, who have every permission.
+UNDECLARED = "undeclared"
+
+__all__ = ["ADMINISTRATOR", "UNDECLARED", "Authenticated", "Everyone", "Refused"]
+
+
+class Refused(Denied):  # type: ignore[misc]  # Pyramid has no types
+    """A policy's no that knows what to answer: status, message and headers of the response."""
+
+    def __new__(cls, *_args: Any, **_kw: Any) -> Refused:
+        """Keep Pyramid's formatting arguments, which a Denied wants to be strings."""
+        return super().__new__(cls, "%s", "refused")  # type: ignore[no-any-return]
+
+    def __init__(self, status: int, message: str, challenge: str) -> None:
+        """
+        :param status: 401 or 403
+        :param message: the text of the body
+        :param challenge: the value of WWW-Authenticate (RFC 9110, 11.6.1)
+        """
+        self.status = status
+        self.message = message
+        self.challenge = challenge

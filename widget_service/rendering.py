@@ -1,0 +1,98 @@
+"""JSON out, and the formats of dates: the one place that makes text of values."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import format_datetime
+from typing import Any
+
+import orjson
+
+
+def dump_json(value: Any) -> bytes:
+    """``value`` as JSON in UTF-8; a lone surrogate, which UTF-8 cannot hold, becomes ``?``."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        text = json.dumps(value, ensure_ascii=False)
+        return text.encode("utf-8", "replace")
+
+
+class JSONRenderer:
+    """Pyramid's renderer for every service: JSON, whatever the client accepts."""
+
+    def __init__(self, _info: Any) -> None:
+        """Pyramid passes what it knows of the view; it makes no difference here."""
+
+    def __call__(self, value: Any, system: Any) -> bytes:
+        """The body, and its type on the response."""
+        response = system["request"].response
+        if response.status_int == 204:
+            response.content_type = None
+            return b""
+        response.content_type = "application/json"
+        return dump_json(value)
+
+
+def clock(moment: datetime, zone: tzinfo = UTC) -> str:
+    """A point in time for people, in ``%m/%d/%y %I:%M:%S %p %Z``.
+
+    >>> clock(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
+    '11/23/26 03:04:05 PM UTC'
+    """
+    # Not strftime, whose %p depends on the locale of the process, and which is slow.
+    there = moment if zone is UTC else moment.astimezone(zone)
+    hour = there.hour
+    return (
+        f"{there.month:02}/{there.day:02}/{there.year % 100:02} "
+        f"{hour % 12 or 12:02}:{there.minute:02}:{there.second:02} "
+        f"{'AM' if hour < 12 else 'PM'} {there.tzname()}"
+    )
+
+
+def iso8601(moment: datetime, zone: tzinfo = UTC) -> str:
+    """A point in time in ISO 8601, with its offset."""
+    return (moment if zone is UTC else moment.astimezone(zone)).isoformat()
+
+
+def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
+    """A point in time as mail headers have it (RFC 5322, 3.3)."""
+    return format_datetime(moment if zone is UTC else moment.astimezone(zone))
+
+
+def split(span: timedelta) -> tuple[int, int, int, int]:
+    """Days, hours, minutes and seconds of a span of time that is not negative."""
+    minutes, seconds = divmod(span.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return span.days, hours, minutes, seconds
+
+
+def countdown(span: timedelta) -> str:
+    """What remains, in words; the units that have passed are left out.
+
+    >>> countdown(timedelta(days=2, hours=3))
+    '2 day(s) 3 hours 0 minutes 0 seconds'
+    >>> countdown(timedelta(seconds=61))
+    '1 minutes 1 seconds'
+    """
+    if span <= timedelta(0):
+        return "No time remaining"
+    days, hours, minutes, seconds = split(span)
+    words = f"{seconds} seconds"
+    if days or hours or minutes:
+        words = f"{minutes} minutes {words}"
+    if days or hours:
+        words = f"{hours} hours {words}"
+    return f"{days} day(s) {words}" if days else words
+
+
+def digital(span: timedelta) -> str:
+    """What remains, as a digital clock shows it.
+
+    >>> digital(timedelta(minutes=15)), digital(timedelta(days=1, seconds=1))
+    ('00:15:00', '1 day, 00:00:01')
+    """
+    days, hours, minutes, seconds = split(span)
+    day = "" if not days else "1 day, " if days == 1 else f"{days} days, "
+    return f"{day}{hours:02}:{minutes:02}:{seconds:02}"

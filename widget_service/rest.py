@@ -1,0 +1,293 @@
+"""Our kind of Cornice service: reads a form or JSON by one schema, answers in JSON.
+
+A plugin declares services at module level and registers each in its includeme::
+
+    gadgets = Service("gadgets", "/gadgets", tags=["gadgets"], factory=Gadgets)
+
+    @gadgets.get(permission="gadgets:read", schema=Page(), response_schemas={"200": GadgetList()})
+    def list_gadgets(request):
+        return {"items": request.context.page(**request.validated["querystring"])}
+
+    def includeme(config):
+        config.add_rest_service(gadgets)
+
+A schema has children named ``body``, ``querystring`` or ``path``; what they made of the request is
+in ``request.validated`` under the same names. Nodes may be deferred: they are bound once for each
+application, to its ``registry``. Checks run in the order of the contract: permission, existence
+(the context's ``load()``), validation.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+import colander
+import cornice
+import multipart
+from cornice.validators import colander_validator
+from pyramid.security import NO_PERMISSION_REQUIRED
+
+from widget_service import settings
+from widget_service.errors import (
+    Invalid,
+    TooLarge,
+    UnsupportedMediaType,
+    allowed,
+    service_error,
+)
+from widget_service.fields import Text, TimeZone, WholeNumber
+from widget_service.rendering import JSONRenderer
+from widget_service.settings import setting
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+JSON = "application/json"
+
+# A form with more fields than any schema has is an attack on the parser.
+MAX_FIELDS = 1000
+
+# cornice_swagger's options of a service. Its own predicates make a service unreachable when one
+# of them is an empty list, and crash pviews; ours only carry the value to the documentation.
+DOCUMENTATION = ("response_schemas", "tags", "operation_id", "api_security")
+
+
+def api_prefix(node: Any, value: str) -> None:
+    """:raises colander.Invalid: ``value`` is not a path such as ``/api/v1``"""
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
+        raise colander.Invalid(node, "must be a path such as /api/v1")
+
+
+class RestSettings(colander.MappingSchema):
+    """``rest.*``"""
+
+    prefix = setting(Text(), "/api/v1", "The path that every service is below.", api_prefix)
+    time_zone = setting(
+        TimeZone(), UTC, "The time zone of the dates in responses, and of what is today."
+    )
+    max_body_size = setting(
+        WholeNumber(),
+        65536,
+        "The largest request body that is read, in bytes; above it the answer is 413.",
+        colander.Range(1024, 2**30),
+    )
+
+
+class Service(cornice.Service):  # type: ignore[misc]  # Cornice has no types
+    """A Cornice service that validates in our order and refuses in our shape."""
+
+    renderer = "json"
+
+    @property
+    def default_validators(self) -> list[Callable[..., None]]:
+        """What runs before each view, after the permission check."""
+        return [load_context, validate]
+
+    def default_error_handler(self, request: Any) -> Any:
+        """The validation shape, from what the schema disliked."""
+        errors = {error["name"]: error["description"] for error in request.errors}
+        return service_error(Invalid(errors), request)
+
+
+def load_context(request: Any, **_options: Any) -> None:
+    """Let the context find its object.
+
+    :raises widget_service.errors.NotFound: it is not there
+    """
+    load = getattr(request.context, "load", None)
+    if load is not None:
+        load()
+
+
+def validate(request: Any, schema: colander.MappingSchema | None = None, **_options: Any) -> None:
+    """Put what ``schema`` makes of the request in ``request.validated``."""
+    if schema is None:
+        return
+    bound = bind(request.registry, schema)
+    locations = {node.name for node in bound.children}
+    colander_validator(request, bound, lambda request: _read(request, locations))
+
+
+def bind(registry: Any, schema: colander.MappingSchema) -> colander.MappingSchema:
+    """``schema`` with its deferred nodes bound to this application, once."""
+    bound = registry.bound_schemas.get(schema)
+    if bound is None:
+        bound = registry.bound_schemas[schema] = schema.bind(registry=registry)
+    return bound
+
+
+def _read(request: Any, locations: set[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"path": request.matchdict}
+    if "querystring" in locations:
+        found["querystring"] = _first(request.GET.items())
+    if "body" in locations:
+        found["body"] = read_body(request)
+    return found
+
+
+def read_body(request: Any) -> Mapping[str, Any]:
+    """The fields of the body, by its content type.
+
+    :raises TooLarge: more bytes than ``rest.max_body_size``
+    :raises UnsupportedMediaType: neither a form nor JSON, or not in UTF-8
+    :raises Invalid: the body is not what its content type says
+    """
+    limit = settings.of(request.registry, "rest").max_body_size
+    if (request.content_length or 0) > limit:
+        raise TooLarge(f"The request body is larger than {limit} bytes.")
+    body = request.body
+    if len(body) > limit:
+        raise TooLarge(f"The request body is larger than {limit} bytes.")
+    if not body:
+        return {}
+    kind, options = multipart.parse_options_header(request.headers.get("Content-Type", ""))
+    charset = options.get("charset", "utf-8").lower().replace("_", "-")
+    reader = _READERS.get(kind.lower())
+    if reader is None or charset not in ("utf-8", "utf8", "us-ascii"):
+        accepted = ", ".join(_READERS)
+        raise UnsupportedMediaType(
+            f"The request body must be one of {accepted}, in UTF-8.", {"Accept": accepted}
+        )
+    return reader(body, options)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Invalid({"body": reason}) from None
+
+
+def _read_form(body: bytes, _options: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )
+    except ValueError:
+        _refuse("The request body is not a valid form in UTF-8")
+    return _first(pairs)
+
+
+def _read_multipart(body: bytes, options: Mapping[str, str]) -> Mapping[str, Any]:
+    pairs = []
+    try:
+        parser = multipart.MultipartParser(
+            io.BytesIO(body), options.get("boundary", ""), part_limit=MAX_FIELDS, strict=True
+        )
+        for part in parser:
+            pairs.append((part.name, FILE if part.filename is not None else part.value))
+    except (multipart.MultipartError, ValueError):
+        _refuse("The request body is not a valid multipart form in UTF-8")
+    return _first(pairs)
+
+
+# Stands for the content of a file in a form: no field wants one, so it is never kept.
+FILE = ("a file",)
+
+
+def _read_json(body: bytes, _options: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        # Numbers stay text: no field is a number, and int() refuses 5,000 digits.
+        fields = json.loads(
+            body.decode("utf-8"), parse_int=_Number, parse_float=_Number, parse_constant=_no_number
+        )
+    except (ValueError, RecursionError):
+        _refuse("The request body is not valid JSON in UTF-8")
+    if not isinstance(fields, dict):
+        _refuse("The request body must be a JSON object")
+    return fields
+
+
+class _Number:
+    def __init__(self, digits: str) -> None:
+        self.digits = digits
+
+    def __str__(self) -> str:
+        return self.digits
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON (RFC 8259, 6)")
+
+
+_READERS: dict[str, Callable[[bytes, Mapping[str, str]], Mapping[str, Any]]] = {
+    FORM: _read_form,
+    MULTIPART: _read_multipart,
+    JSON: _read_json,
+}
+
+
+def _first(pairs: Any) -> dict[str, Any]:
+    """The pairs as a dict; the first of those with one name counts."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return found
+
+
+class Documented:
+    """A view predicate that is always true and carries a value to the documentation."""
+
+    def __init__(self, value: Any, _config: Any) -> None:
+        self.value = value
+
+    def text(self) -> str:
+        """What pviews shows."""
+        return "documented"
+
+    def phash(self) -> str:
+        """The same for all: two views do not differ by their documentation."""
+        return ""
+
+    def __call__(self, _context: Any, _request: Any) -> bool:
+        """Always."""
+        return True
+
+
+def add_rest_service(config: Any, service: Service) -> None:
+    """Register a service below the API prefix (a directive).
+
+    Two services on one path are a configuration conflict that names both.
+    """
+    prefix = settings.of(config.registry, "rest").prefix
+    methods = allowed(service.defined_methods)
+    path = re.sub(r"{[^}]*}", "{}", service.path)
+    introspectable = config.introspectable("services", service.name, service.path, "service")
+    introspectable.update(service=service, path=prefix + service.path)
+    config.action(("rest service", path), introspectables=(introspectable,))
+    with config.route_prefix_context(prefix):
+        config.add_cornice_service(service)
+    config.add_view(
+        lambda request: _options(request, methods),
+        route_name=service.name,
+        request_method="OPTIONS",
+        permission=NO_PERMISSION_REQUIRED,
+    )
+
+
+def _options(request: Any, methods: str) -> Any:
+    """200, empty, with the methods of the resource (RFC 9110, 9.3.7)."""
+    response = request.response
+    response.content_type = None
+    response.headers["Allow"] = methods
+    return response
+
+
+def includeme(config: Any) -> None:
+    """Cornice, our renderer and predicates, and the directive add_rest_service."""
+    config.add_settings("rest", RestSettings())
+    config.registry.bound_schemas = {}
+    # Ours are in errors.py; with Cornice's as well, every one of them would be a conflict.
+    config.registry.settings["handle_exceptions"] = "false"
+    config.include(cornice)
+    config.add_renderer("json", JSONRenderer)
+    for name in DOCUMENTATION:
+        config.add_view_predicate(name, Documented)
+    # The default one reads request.params, and so fails on the very body that is refused.
+    config.set_locale_negotiator(lambda _request: None)
+    config.add_directive("add_rest_service", add_rest_service)

@@ -1,0 +1,20 @@
+"""Widgets: everybody who is logged in reads them, administrators add, edit and delete them.
+
+Everything that the plugin adds to an application is named here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from widget_service.widgets import routes, settings
+
+
+def includeme(config: Any) -> None:
+    """Settings, a table, the services."""
+    config.include("widget_service")
+    # Owners are users.
+    config.include("widget_service.auth")
+    settings.includeme(config)
+    config.add_migrations("widget_service.widgets:migrations")
+    config.include(routes)
