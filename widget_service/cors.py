@@ -74,7 +74,7 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
 
 def includeme(config: Any) -> None:
     """Put the tween outside of all others: whatever they answer, it needs the headers."""
-    config.add_settings("cors", CorsSettings())
+    config.declare_settings("cors", CorsSettings())
     config.add_tween(
         "widget_service.cors.tween_factory", over="pyramid_tm.tm_tween_factory"
     )

@@ -9,7 +9,7 @@ commits when the view succeeded and rolls back when it answered with an error.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -203,6 +203,19 @@ def is_unsafe(request: PyramidRequest) -> bool:
     return request.method not in SAFE_METHODS
 
 
+def pshell_setup(env: dict[str, Any]) -> Iterator[None]:
+    """What ``pshell`` offers: ``dbsession``, in a transaction that leaving the shell rolls back.
+
+    Without it pshell would begin the request's transaction twice: the manager is explicit.
+    """
+    request = env["request"]
+    request.environ["tm.active"] = True
+    request.tm.begin()
+    env["dbsession"] = request.dbsession
+    yield
+    request.tm.abort()
+
+
 def _prepare_sqlite(engine: Engine, busy_timeout: int, *, read_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -233,9 +246,9 @@ def _prepare_sqlite(engine: Engine, busy_timeout: int, *, read_only: bool) -> No
 
 def includeme(config: Any) -> None:
     """Engines from ``sqlalchemy.*``, a transaction for each unsafe request, Request."""
-    family = config.add_settings("sqlalchemy", SQLAlchemySettings())
-    values = config.add_settings("database", DatabaseSettings())
-    manager = config.add_settings("tm", TransactionSettings())
+    family = config.declare_settings("sqlalchemy", SQLAlchemySettings())
+    values = config.declare_settings("database", DatabaseSettings())
+    manager = config.declare_settings("tm", TransactionSettings())
     for key, value in vars(manager).items():
         config.registry.settings[f"tm.{key}"] = value
     config.set_request_factory(Request)

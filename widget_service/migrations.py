@@ -15,6 +15,7 @@ import argparse
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,24 +82,41 @@ def downgrade(registry: Any, revision: str) -> None:
 def differences(registry: Any) -> list[Any]:
     """What the models and the tables of the database disagree about."""
     with registry.database.read_engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts=OPTIONS)
+        context = MigrationContext.configure(connection, opts=options(registry))
         return compare_metadata(context, Base.metadata)  # type: ignore[no-any-return]
 
 
-def include_object(
-    _object: object, _name: str | None, kind: str, reflected: bool, compare_to: object
+def options(registry: Any) -> dict[str, Any]:
+    """How Alembic is to compare and to change: for every way in, the same."""
+    return {
+        "target_metadata": Base.metadata,
+        "include_object": partial(_is_ours, _tables(registry)),
+        # SQLite cannot alter a table: Alembic makes a new one and moves the rows.
+        "render_as_batch": True,
+        "compare_type": True,
+    }
+
+
+def _tables(registry: Any) -> frozenset[str]:
+    """The tables of the included plugins: those whose models are in a package of theirs."""
+    packages = tuple(location.partition(":")[0] + "." for location in registry.migrations)
+    return frozenset(
+        mapper.local_table.name  # type: ignore[attr-defined]
+        for mapper in Base.registry.mappers
+        if mapper.class_.__module__.startswith(packages)
+    )
+
+
+def _is_ours(
+    tables: frozenset[str],
+    thing: Any,
+    name: str | None,
+    kind: str,
+    _reflected: bool,  # noqa: FBT001  (Alembic's signature)
+    _compare_to: object,
 ) -> bool:
-    """Leave tables alone that no included model knows: they belong to a disabled plugin."""
-    return not (kind == "table" and reflected and compare_to is None)
-
-
-OPTIONS: dict[str, Any] = {
-    "target_metadata": Base.metadata,
-    "include_object": include_object,
-    # SQLite cannot alter a table: Alembic makes a new one and moves the rows.
-    "render_as_batch": True,
-    "compare_type": True,
-}
+    """Leave alone what belongs to a plugin that another application includes, or no longer any."""
+    return (name if kind == "table" else thing.table.name) in tables
 
 
 @contextmanager
@@ -131,7 +149,7 @@ def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> N
         connection(registry.database.write_engine.url) as connected,
         EnvironmentContext(Config(), script, fn=steps) as environment,
     ):
-        environment.configure(connection=connected, **OPTIONS)
+        environment.configure(connection=connected, **options(registry))
         environment.run_migrations()
 
 

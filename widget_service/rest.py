@@ -36,6 +36,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service import settings
 from widget_service.errors import (
     Invalid,
+    PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
     allowed,
@@ -111,6 +112,20 @@ def validate(request: Any, schema: colander.MappingSchema | None = None, **_opti
     bound = bind(request.registry, schema)
     locations = {node.name for node in bound.children}
     colander_validator(request, bound, lambda request: _read(request, locations))
+
+
+def check_preconditions(request: Any, etag: str | None) -> None:
+    """If-Match and If-None-Match of a request that writes (RFC 9110, 13.1).
+
+    :param etag: the quoted entity tag of what is there now, None where nothing is
+    :raises PreconditionFailed: it is not what the client thinks it is
+    """
+    headers = request.headers
+    tag = None if etag is None else etag.strip('"')
+    unmatched = "If-Match" in headers and (tag is None or tag not in request.if_match)
+    matched = "If-None-Match" in headers and tag is not None and tag in request.if_none_match
+    if unmatched or matched:
+        raise PreconditionFailed("The resource is not in the state that the request expects.")
 
 
 def bind(registry: Any, schema: colander.MappingSchema) -> colander.MappingSchema:
@@ -280,7 +295,7 @@ def _options(request: Any, methods: str) -> Any:
 
 def includeme(config: Any) -> None:
     """Cornice, our renderer and predicates, and the directive add_rest_service."""
-    config.add_settings("rest", RestSettings())
+    config.declare_settings("rest", RestSettings())
     config.registry.bound_schemas = {}
     # Ours are in errors.py; with Cornice's as well, every one of them would be a conflict.
     config.registry.settings["handle_exceptions"] = "false"

@@ -5,7 +5,7 @@ A module, core or plugin, declares its settings in its includeme::
     class PageSettings(colander.MappingSchema):
         per_page = setting(WholeNumber(), 10, "Items on a page.", colander.Range(1, 1000))
 
-    values = config.add_settings("pages", PageSettings())
+    values = config.declare_settings("pages", PageSettings())
     values.per_page
 
 and whoever needs them later asks :func:`of`. Values come, later wins, from the default, the .ini
@@ -163,8 +163,10 @@ def of(registry: Any, prefix: str) -> Any:
     return registry.declared_settings[prefix]
 
 
-def add_settings(config: Any, prefix: str, schema: colander.MappingSchema) -> Any:
+def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -> Any:
     """Declare the settings under ``prefix`` (a directive) and return their values.
+
+    Not ``add_settings``: Pyramid's Configurator has a method of that name.
 
     A setting with a mistake has its default in the values, so that the includeme can go on and
     the other mistakes are found too. A schema with ``unknown="preserve"`` is a library's family:
@@ -202,7 +204,7 @@ def check(registry: Any) -> None:
 
 def includeme(config: Any) -> None:
     """Add the directive; the check of all settings runs before any other action."""
-    config.add_directive("add_settings", add_settings)
+    config.add_directive("declare_settings", declare_settings)
     config.registry.declared_settings = {}
     config.action("check settings", check, args=(config.registry,), order=CHECK_ORDER)
 

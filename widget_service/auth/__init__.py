@@ -13,9 +13,7 @@ from widget_service.auth import commands, passwords, routes, security, settings
 def includeme(config: Any) -> None:
     """Settings, tables, the codec, the policy, the services and the commands."""
     config.include("widget_service")
-    config.add_settings("auth", settings.AuthSettings())
-    config.add_settings("jwt", settings.TokenSettings())
-    config.add_settings("passlib", settings.PasswordSettings())
+    config.include(settings)
     config.add_migrations("widget_service.auth:migrations")
     config.include(passwords)
     config.include(security)

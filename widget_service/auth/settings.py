@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import colander
 
-from widget_service.fields import Listed, Text, WholeNumber
+from widget_service.fields import Flag, Listed, Text, WholeNumber
 from widget_service.settings import setting
 
 ALGORITHMS = ("HS256", "HS384", "HS512")
 # A key is at least as long as the hash is (RFC 7518, 3.2).
 MINIMUM_KEY = 32
+# Random bytes have more different characters than that, in any notation.
+MINIMUM_VARIETY = 8
+PLACEHOLDER = re.compile(r"change.?me|placeholder|your.?(secret|key)", re.IGNORECASE)
+# The key of development.ini, and whatever somebody makes of it.
+PUBLISHED = re.compile(r"development.?key", re.IGNORECASE)
+ADVICE = "try: openssl rand -base64 48"
 
 
 class AuthSettings(colander.MappingSchema):
@@ -29,6 +36,11 @@ class AuthSettings(colander.MappingSchema):
         "The shortest password that registration takes, in characters.",
         colander.Range(1, 1024),
     )
+    accept_published_key = setting(
+        Flag(),
+        default=False,
+        help_text="Sign with the key of development.ini, which everybody can read.",
+    )
     purge_batch = setting(
         WholeNumber(),
         100,
@@ -40,10 +52,9 @@ class AuthSettings(colander.MappingSchema):
 def key(node: Any, value: str) -> None:
     """:raises colander.Invalid: the key is short, or a placeholder"""
     if len(value.encode("utf-8")) < MINIMUM_KEY:
-        text = f"must have at least {MINIMUM_KEY} bytes; try: openssl rand -base64 48"
-        raise colander.Invalid(node, text)
-    if len(set(value)) < 8 or any(word in value.lower() for word in ("changeme", "change-me")):
-        raise colander.Invalid(node, "is a placeholder; try: openssl rand -base64 48")
+        raise colander.Invalid(node, f"must have at least {MINIMUM_KEY} bytes; {ADVICE}")
+    if len(set(value)) < MINIMUM_VARIETY or PLACEHOLDER.search(value):
+        raise colander.Invalid(node, f"is a placeholder; {ADVICE}")
 
 
 class TokenSettings(colander.MappingSchema):
@@ -87,3 +98,15 @@ class PasswordSettings(colander.MappingSchema):
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, unknown="preserve", **kw)
+
+
+def includeme(config: Any) -> None:
+    """Declare them, and check them against each other."""
+    values = config.declare_settings("auth", AuthSettings())
+    tokens = config.declare_settings("jwt", TokenSettings())
+    config.declare_settings("passlib", PasswordSettings())
+    published = tokens.private_key is not None and PUBLISHED.search(tokens.private_key)
+    if published and not values.accept_published_key:
+        config.registry.settings_source.complain(
+            "jwt.private_key", f"is the key of development.ini; {ADVICE}", secret=True
+        )

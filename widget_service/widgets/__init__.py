@@ -15,6 +15,6 @@ def includeme(config: Any) -> None:
     config.include("widget_service")
     # Owners are users.
     config.include("widget_service.auth")
-    settings.includeme(config)
+    config.include(settings)
     config.add_migrations("widget_service.widgets:migrations")
     config.include(routes)

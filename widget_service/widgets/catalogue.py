@@ -21,6 +21,7 @@ Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 # A widget as it is shown, with its owner in the same row. Built once: to build a statement costs
 # more than SQLite needs to answer it.
 _SHOWN = (
+    Widget.id,
     Widget.name,
     Widget.info_url,
     Widget.created_at,
@@ -38,7 +39,7 @@ _KEYS = (
     select(Widget.id).order_by(Widget.id).limit(bindparam("size")).offset(bindparam("skip"))
 ).subquery()
 _WIDGETS = (
-    select(Widget.id.label("id"), *_SHOWN)
+    select(*_SHOWN)
     .join(_KEYS, _KEYS.c.id == Widget.id)
     .join(User, User.id == Widget.owner_id)
     .subquery()
@@ -62,9 +63,14 @@ class Page(NamedTuple):
     items: Sequence[Row[Any]]
 
     @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return -(-self.total // self.size)
+
+    @property
     def last(self) -> int:
         """The number of the last page; 1 where there are no widgets."""
-        return max(1, -(-self.total // self.size))
+        return max(1, self.pages)
 
 
 def find(rows: Rows, name: str) -> Row[Any] | None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pyramid.authorization import Allow
 
-from widget_service.errors import Failure, NotFound, PreconditionFailed
+from widget_service.errors import Failure, NotFound
 from widget_service.fields import shown
 from widget_service.principals import Authenticated
 from widget_service.resources import Context
@@ -22,14 +22,17 @@ class Catalogue(Context):
 
 
 class NamedWidget(Context):
-    """The widget of a path. ``found`` is the row that a GET shows or the object that others
-    change, None for a PUT that creates."""
+    """The widget of a path.
+
+    ``found`` is the row that a GET shows, or the object that others change; None for a PUT that
+    creates.
+    """
 
     def __init__(self, request: Any) -> None:
         super().__init__(request)
         self.__parent__ = Catalogue(request)
         self.typed = request.matchdict["name"]
-        # Not str.lower: that makes an ASCII k of the Kelvin sign.
+        # Not str.lower for all: that makes an ASCII k of the Kelvin sign.
         self.name = self.typed.lower() if self.typed.isascii() else self.typed
         self.found: Any = None
 
@@ -38,17 +41,15 @@ class NamedWidget(Context):
 
         :raises NotFound: there is none
         :raises Failure: a PUT that would create one under an illegal name
-        :raises PreconditionFailed: it is not the version that the client has seen
         """
-        request = self.request
         wrong = illegal_name(self.name)
-        if wrong and request.method == "PUT":
-            raise Failure(illegal_name(self.typed.lower()) and wrong.replace(self.name, self.typed))
+        creates = self.request.method == "PUT"
+        if wrong and creates:
+            raise Failure(wrong)
         if not wrong:
             self.found = self._find()
-        if self.found is None and request.method != "PUT":
+        if self.found is None and not creates:
             raise NotFound(f"{shown(self.typed)} not found in database.")
-        check_preconditions(request, self.found)
 
     def _find(self) -> Any:
         if self.request.method in ("GET", "HEAD"):

@@ -110,17 +110,11 @@ def _parse_date(text: str, today: date) -> date | None:
     if len(text) > DEADLINE_LENGTH or not (text.isascii() and text.isprintable()):
         return None
     try:
-        parsed = dateutil.parse(text, default=datetime.combine(today, time()))
-        day = parsed.date()
+        # Without its time zone: the time part does not count, and some zones fail later on.
+        day = dateutil.parse(text, default=datetime.combine(today, time()), ignoretz=True).date()
     except (ValueError, OverflowError, TypeError, decimal.DecimalException):
         return None
     return day if day.year <= LAST_YEAR else None
-
-
-@colander.deferred
-def deadline_type(_node: Any, kw: dict[str, Any]) -> Deadline:
-    """Deadlines in the operator's time zone."""
-    return Deadline(settings.of(kw["registry"], "rest").time_zone)
 
 
 class _Update(colander.MappingSchema):
@@ -155,7 +149,7 @@ class Positive(WholeNumber):
         """:raises colander.Invalid: no number, or not a positive one"""
         number = super().deserialize(node, cstruct)
         if number is not colander.null and number < 1:
-            text = f"Invalid {node.name}: {number}. {node.name} must be a positive integer."
+            text = f"Invalid {node.name}: {number}. {node.name} must be a positive integer"
             raise colander.Invalid(node, text)
         return number
 

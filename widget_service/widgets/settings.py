@@ -28,7 +28,7 @@ class WidgetsSettings(colander.MappingSchema):
 
 def includeme(config: Any) -> None:
     """Declare them, and check them against each other."""
-    values = config.add_settings("widgets", WidgetsSettings())
+    values = config.declare_settings("widgets", WidgetsSettings())
     if values.per_page not in values.per_page_choices:
         choices = ", ".join(map(str, values.per_page_choices))
         config.registry.settings_source.complain(

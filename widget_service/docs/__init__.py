@@ -1,0 +1,4 @@
+"""Documentation."""
+
+def includeme(config):
+    config.include("widget_service")
