@@ -5,18 +5,22 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 requires = [
-    # The floor of each bound is what the tests ran on; the ceiling is the next
-    # release that may break us.
+    # The floor of each bound is what .ci/run tests once with; the ceiling is the
+    # next release that may break us.
     "alembic>=1.18,<2",
     "argon2-cffi>=23.1,<26",
     "colander>=2.0,<3",
     "cornice~=6.1",
     "cornice-swagger~=1.0.1",
     "email-validator>=2.2,<3",
+    "idna>=3.7,<4",
     "multipart>=1.2,<3",
     "orjson>=3.10,<4",
     "passlib>=1.7.4,<2",
     "PasteDeploy>=3.1,<4",
+    "plaster>=1.1,<2",
+    # Reads .ini files for plaster.
+    "plaster-pastedeploy>=1.0.1,<2",
     "PyJWT>=2.13,<3",
     "pyramid~=2.1",
     "pyramid-jwt~=1.6.1",
@@ -31,6 +35,7 @@ requires = [
     "tzdata>=2025.1",
     "waitress>=3.0.1,<4",
     "WebOb>=1.8.11,<2",
+    "zope.interface>=7.0,<9",
     "zope.sqlalchemy>=4.1,<5",
 ]
 
@@ -44,9 +49,21 @@ test = [
     "pytest>=8.3,<10",
     "pytest-cov>=6,<8",
     "time-machine>=2.16,<4",
-    "types-python-dateutil",
     "WebTest>=3.0.7,<4",
 ]
+
+# What .ci/run judges the source with.
+lint = [
+    "build>=1.2,<2",
+    "check-manifest>=0.50,<1",
+    # A minor release changes what is well formatted, and adds rules.
+    "ruff>=0.17.6,<0.18",
+    "mypy>=2.4,<2.5",
+    "types-python-dateutil>=2.9,<5",
+]
+
+# The tests in a browser, which are left out unless they are asked for.
+browser = ["selenium>=4.25,<5"]
 
 setup(
     name="widget_service",
@@ -54,8 +71,9 @@ setup(
     description="A REST service on Pyramid, assembled from plugins by an .ini file",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="MIT",
-    license_files=["LICENSE", "widget_service/docs/static/LICENSE*", "widget_service/docs/static/NOTICE*"],
+    license="MIT AND Apache-2.0",
+    # The second licence is Swagger UI's.
+    license_files=["LICENSE", "widget_service/docs/static/*LICENSE*"],
     classifiers=[
         "Framework :: Pyramid",
         "Programming Language :: Python :: 3",
@@ -68,7 +86,12 @@ setup(
     packages=find_namespace_packages(include=["widget_service", "widget_service.*"]),
     include_package_data=True,
     install_requires=requires,
-    extras_require={"postgresql": postgresql, "test": test},
+    extras_require={
+        "browser": browser,
+        "lint": lint,
+        "postgresql": postgresql,
+        "test": test,
+    },
     entry_points={
         "paste.app_factory": ["main = widget_service:main"],
         "console_scripts": ["widget-service = widget_service.cli:main"],
