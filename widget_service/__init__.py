@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import plaster
 from pyramid.config import PHASE2_CONFIG, Configurator
+from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.registry import Registry
 
+from widget_service import settings
 from widget_service.principals import UNDECLARED
 from widget_service.security import Closed
-from widget_service.settings import Source, StartupError
+from widget_service.settings import Problem, StartupError
+from widget_service.sources import Source
+
+log = logging.getLogger(__name__)
 
 
 def main(global_config: Mapping[str, str], **app_settings: str) -> Any:
@@ -19,49 +27,62 @@ def main(global_config: Mapping[str, str], **app_settings: str) -> Any:
 
     :raises SystemExit: the service refuses to start; the reasons are the message
     """
+    file = global_config.get("__file__")
     try:
-        return configure(app_settings, file=global_config.get("__file__")).make_wsgi_app()
+        return configure(app_settings, file=file, shared=global_config).make_wsgi_app()
     except StartupError as error:
         raise SystemExit(str(error)) from None
 
 
+def configure_file(file: str) -> Configurator:
+    """As :func:`configure`, from the [app:main] section of an .ini file: for commands.
+
+    :raises StartupError: with everything that is wrong, such as a file that cannot be parsed
+    """
+    try:
+        found = plaster.get_loader(file, protocols=["wsgi"]).get_wsgi_app_settings()
+    except Exception as error:  # noqa: BLE001  (PasteDeploy lets everything through)
+        text = f"{type(error).__name__}: {error}"
+        raise StartupError([Problem("[app:main]", None, file, text)]) from error
+    return configure(found, file=file, shared=found.global_conf)
+
+
 def configure(
-    app_settings: Mapping[str, Any],
+    app_settings: Mapping[str, str],
     *,
     file: str | None = None,
+    shared: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Configurator:
-    """A committed Configurator: the plugins of ``pyramid.includes`` and the core.
+    """A committed Configurator: the core, and the plugins of ``pyramid.includes``.
 
     :param app_settings: the [app:main] section
     :param file: the .ini file, so that a mistake is reported with its line
+    :param shared: [DEFAULT], and what the command line sets
     :param environ: variables that override the settings; the process's by default
     :raises StartupError: with everything that is wrong
     """
     registry = Registry("widget_service")
-    source = registry.settings_source = Source(app_settings, environ, file)
+    settings.setup(registry, Source(app_settings, environ, file, shared))
+    declared = registry.settings_declared
+    own = settings.of(registry, "pyramid")
     config = Configurator(registry=registry, package="widget_service")
-    includes = source.entry("pyramid.includes")
-    try:
-        config.setup_registry(
-            settings={**app_settings, "pyramid.includes": includes.text if includes else ""}
-        )
-        config.include("widget_service")
-        config.commit()
-    except StartupError:
-        raise
-    except Exception as error:
-        # The first mistake of a setting often is what an includeme stumbles over.
-        if source.problems:
-            raise StartupError(source.problems) from error
-        raise
+    # Not through pyramid.includes, which stops at the first plugin that fails.
+    pyramid_settings = {f"pyramid.{name}": value for name, value in vars(own).items()}
+    config.setup_registry(settings={**pyramid_settings, "pyramid.includes": ""})
+    for plugin in ("widget_service", *own.includes):
+        _include(config, plugin)
+    declared.refuse_unread()
+    _commit(config)
+    if declared.problems:
+        raise StartupError(declared.problems)
     return config
 
 
 def includeme(config: Any) -> None:
     """The core. Plugins include it too, so the order of ``pyramid.includes`` is free."""
-    if not hasattr(config.registry, "settings_source"):
-        config.registry.settings_source = Source(config.registry.settings)
+    if not hasattr(config.registry, "settings_declared"):
+        settings.setup(config.registry, Source(config.registry.settings))
     # Everything below declares its settings, so this is first.
     config.include(".settings")
     config.include(".cli")
@@ -81,3 +102,49 @@ def includeme(config: Any) -> None:
 def _close(config: Any) -> None:
     if config.registry.queryUtility(ISecurityPolicy) is None:
         config.registry.registerUtility(Closed(), ISecurityPolicy)
+
+
+def _include(config: Configurator, plugin: str) -> None:
+    """Include a plugin; what goes wrong becomes a problem like that of a setting."""
+    declared = config.registry.settings_declared
+    before = len(declared.problems)
+    try:
+        config.include(plugin)
+    except Exception as error:  # a plugin may fail in any way
+        log.debug("including %s failed", plugin, exc_info=True)
+        # A mistake in its settings is what an includeme often stumbles over.
+        if len(declared.problems) == before:
+            entry = declared.source.entry("pyramid.includes")
+            where = entry.origin if entry else "the core"
+            declared.problems.append(Problem("pyramid.includes", plugin, where, _said(error, plugin)))
+
+
+def _said(error: Exception, plugin: str) -> str:
+    """An exception in one line: what, and in which line of which file."""
+    if isinstance(error, ModuleNotFoundError) and plugin.startswith(error.name or plugin):
+        return f"there is no package {error.name}; is it spelled right, and installed?"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+
+
+def _commit(config: Configurator) -> None:
+    """Carry out what the plugins configured. Also after mistakes, to find those of this step."""
+    problems = config.registry.settings_declared.problems
+    try:
+        config.commit()
+    except ConfigurationConflictError as error:
+        problems.extend(_conflicts(error))
+    except ConfigurationExecutionError as error:
+        # After a mistake in a setting this may be nothing but its consequence.
+        if not problems:
+            where = f"{error.info.file}, line {error.info.line}"
+            text = f"{type(error.evalue).__name__}: {error.evalue}"
+            problems.append(Problem("configuration", None, where, text))
+
+
+def _conflicts(error: ConfigurationConflictError) -> Iterator[Problem]:
+    """What two plugins both want to be: routes, paths, permissions, commands of one name."""
+    for discriminator, infos in error._conflicts.items():  # noqa: SLF001  (no public way)
+        sides = " and ".join(f"{info.file}, line {info.line}" for info in infos)
+        name = " ".join(str(part) for part in discriminator if isinstance(part, str))
+        yield Problem(name, None, "plugins", f"two want to be this: {sides}")

@@ -16,12 +16,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import plaster
 from sqlalchemy.orm import Session
 
-from widget_service import configure
+from widget_service import configure_file
 from widget_service.settings import StartupError
 
 DEFAULT_INI = "development.ini"
@@ -107,11 +107,10 @@ def _add_ini(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure(ini: str) -> Any:
-    path = os.path.abspath(ini)  # noqa: PTH100  (plaster wants text)
-    if not os.path.exists(path):  # noqa: PTH110
+    path = Path(ini).absolute()
+    if not path.is_file():
         raise CommandError(f"{ini}: no such file; name one with -c FILE.ini or WIDGET_SERVICE_INI")
-    loader = plaster.get_loader(path, protocols=["wsgi"])
-    return configure(loader.get_wsgi_app_settings(), file=path)
+    return configure_file(str(path))
 
 
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:

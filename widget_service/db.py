@@ -23,7 +23,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from widget_service import settings
 from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.settings import setting
 
@@ -263,5 +262,4 @@ def _connect(registry: Any, options: Mapping[str, Any], busy_timeout: int) -> No
         registry.database = Database(options, busy_timeout)
     except Exception as error:
         # Whatever SQLAlchemy or the driver dislikes about the family's values.
-        registry.settings_source.complain("sqlalchemy.url", f"{error}", secret=True)
-        settings.check(registry)
+        registry.settings_declared.refuse("sqlalchemy.url", f"SQLAlchemy says: {error}")

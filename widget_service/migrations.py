@@ -161,16 +161,16 @@ def at_start(event: ApplicationCreated) -> None:
     :raises StartupError: the database is not there, or not at the heads of the plugins
     """
     registry = event.app.registry
-    source = registry.settings_source
+    declared = registry.settings_declared
     try:
         if settings.of(registry, "database").migrate_at_start:
             upgrade(registry)
         missing = outstanding(registry)
     except (SQLAlchemyError, CommandError) as error:
-        source.complain("sqlalchemy.url", f"the database cannot be used: {error}", secret=True)
-        raise StartupError(source.problems) from error
+        declared.refuse("sqlalchemy.url", f"the database cannot be used: {error}")
+        raise StartupError(declared.problems) from error
     if missing:
-        where = source.file or "FILE.ini"
+        where = declared.source.file or "FILE.ini"
         advice = f"outstanding migrations ({', '.join(missing)}); run: widget-service -c {where} migrate"
         raise StartupError([Problem("database.migrate_at_start", "false", where, advice)])
 

@@ -11,126 +11,46 @@ A module, core or plugin, declares its settings in its includeme::
 and whoever needs them later asks :func:`of`. Values come, later wins, from the default, the .ini
 file, and the environment: ``pages.per_page`` is ``WIDGET_SERVICE_PAGES_PER_PAGE`` there, or the
 content of the file that ``WIDGET_SERVICE_PAGES_PER_PAGE_FILE`` names. Mistakes are collected
-while the plugins are included and raised together, as one :class:`StartupError`, before any of
-the configuration takes effect.
+while the plugins are included, and raised together before any of the configuration takes effect.
+
+A rule across the settings of one schema is the schema's validator; one across schemas is for the
+includeme to check, with ``config.refuse_setting(key, text)``.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
-import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import colander
 
-PREFIX = "WIDGET_SERVICE_"
+from widget_service.fields import Flag, Listed, Text
+from widget_service.sources import (
+    PREFIX,
+    Entry,
+    Problem,
+    Source,
+    environment_variable,
+)
 
-# Before every other action of a commit, so that nothing is configured from a wrong value.
-CHECK_ORDER = -1000
+# The name of the .ini file for commands, which is no setting of it.
+INI_VARIABLE = f"{PREFIX}INI"
 
-
-class Problem(NamedTuple):
-    """One thing that is wrong with the configuration.
-
-    ``value`` is None where there is none, and masked where it is secret; ``origin`` is the file
-    and line, or the environment variable, that it came from.
-    """
-
-    key: str
-    value: str | None
-    origin: str
-    text: str
-
-    def __str__(self) -> str:
-        shown = "" if self.value is None else f" = {self.value}"
-        return f"{self.key}{shown} ({self.origin}): {self.text}"
+__all__ = ["Entry", "Problem", "Source", "StartupError", "environment_variable", "of", "setting"]
 
 
 class StartupError(Exception):
     """The service refuses to start; ``str()`` is what the operator is to read."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__(self.problems)
 
     def __str__(self) -> str:
         listed = "\n".join(f"  - {problem}" for problem in self.problems)
         return f"widget_service cannot start, {len(self.problems)} problem(s):\n{listed}"
-
-
-class Entry(NamedTuple):
-    """A setting as it was found: the text, and where."""
-
-    text: str
-    origin: str
-
-
-class Source:
-    """Where the values of one application come from: its .ini section and the environment."""
-
-    def __init__(
-        self,
-        ini: Mapping[str, Any],
-        environ: Mapping[str, str] | None = None,
-        file: str | None = None,
-    ) -> None:
-        self.ini = ini
-        self.environ = os.environ if environ is None else environ
-        self.file = file
-        self.lines = _line_numbers(Path(file)) if file else {}
-        self.problems: list[Problem] = []
-
-    def entry(self, key: str) -> Entry | None:
-        """The text of ``key`` from its strongest source, None where no source has it."""
-        variable = environment_variable(key)
-        if variable in self.environ:
-            return Entry(self.environ[variable], f"environment variable {variable}")
-        if f"{variable}_FILE" in self.environ:
-            return self._secret_file(key, f"{variable}_FILE")
-        if key in self.ini:
-            return Entry(self.ini[key], self.origin(key))
-        return None
-
-    def origin(self, key: str) -> str:
-        """Where the .ini has ``key``: file and line, as far as they are known."""
-        if not self.file:
-            return "application settings"
-        line = self.lines.get(key)
-        return f"{self.file}, line {line}" if line else self.file
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """The keys of the .ini under ``prefix``."""
-        return (key for key in self.ini if key.startswith(f"{prefix}."))
-
-    def complain(self, key: str, text: str, *, secret: bool = False) -> None:
-        """Note a problem with ``key``; the application will not start."""
-        entry = self.entry(key)
-        origin = entry.origin if entry else "not set"
-        value = None if entry is None else "***" if secret else entry.text
-        self.problems.append(Problem(key, value, origin, text))
-
-    def _secret_file(self, key: str, variable: str) -> Entry | None:
-        path = self.environ[variable]
-        try:
-            text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            origin = f"environment variable {variable}"
-            self.problems.append(Problem(key, path, origin, f"the file cannot be read: {error}"))
-            return None
-        return Entry(text, f"{path} ({variable})")
-
-
-def environment_variable(key: str) -> str:
-    """The name of the environment variable that overrides ``key``.
-
-    >>> environment_variable("jwt.private_key")
-    'WIDGET_SERVICE_JWT_PRIVATE_KEY'
-    """
-    return PREFIX + re.sub(r"[^A-Z]", "_", key.upper())
 
 
 def setting(
@@ -139,14 +59,14 @@ def setting(
     help_text: str,
     validator: Any = None,
     *,
-    secret: bool = False,
+    secret: bool | Callable[[str], str] = False,
 ) -> colander.SchemaNode:
     """Declare one setting of a schema.
 
     :param typ: a strict type, such as those of :mod:`widget_service.fields`
     :param default: the typed value where nobody sets it; ``colander.required`` for none
     :param help_text: one line for the operator
-    :param secret: never show the value
+    :param secret: never show the value, or only what this function makes of it
     """
     return colander.SchemaNode(
         typ,
@@ -158,81 +78,220 @@ def setting(
     )
 
 
+class Values(SimpleNamespace):
+    """The typed settings of one prefix, as attributes."""
+
+    def __repr__(self) -> str:
+        """The names alone: a value may be a secret, and this ends up in tracebacks."""
+        return f"<settings {' '.join(vars(self))}>"
+
+
+class Family(NamedTuple):
+    """The settings under one prefix, and who declared them."""
+
+    prefix: str
+    schema: colander.MappingSchema
+    package: str
+
+    @property
+    def is_open(self) -> bool:
+        """Does it keep keys that it does not name? A library's may."""
+        return bool(self.schema.typ.unknown == "preserve")
+
+    def nodes(self) -> dict[str, colander.SchemaNode]:
+        """Each setting by its key."""
+        return {f"{self.prefix}.{node.name}": node for node in self.schema.children}
+
+
+class Declarations:
+    """What the modules of one application declared, and what was found."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems = source.problems
+        self.families: dict[str, Family] = {}
+        self.values: dict[str, Values] = {}
+
+    def add(self, family: Family) -> Values:
+        """The values of a family. A setting with a mistake has its default in them."""
+        clash = self.families.get(family.prefix)
+        if clash:
+            text = f"declared by {clash.package} and by {family.package}"
+            self.problems.append(Problem(f"{family.prefix}.*", None, "settings", text))
+            return self.values[family.prefix]
+        self.families[family.prefix] = family
+        before = len(self.problems)
+        found = {node.name: self._value(key, node) for key, node in family.nodes().items()}
+        if family.is_open:
+            found |= self._others(family)
+        if family.schema.validator and len(self.problems) == before:
+            self._check_together(family, found)
+        values = self.values[family.prefix] = Values(**found)
+        return values
+
+    def refuse(self, key: str, text: str) -> None:
+        """Note a problem with ``key``; the application will not start."""
+        entry = self.source.entry(key)
+        origin = entry.origin if entry else "not set"
+        value = self.shown(key, entry.text) if entry else None
+        self.problems.append(Problem(key, value, origin, text))
+
+    def shown(self, key: str, text: str) -> str:
+        """The text of a setting as people may see it."""
+        node = self.nodes().get(key)
+        if node is None or not node.secret:
+            return text
+        return str(node.secret(text)) if callable(node.secret) else "***"
+
+    def nodes(self) -> dict[str, colander.SchemaNode]:
+        """Each declared setting by its key."""
+        return {k: node for family in self.families.values() for k, node in family.nodes().items()}
+
+    def refuse_unread(self) -> None:
+        """Note a problem for everything that looks like a setting and that nobody reads."""
+        known = self.nodes()
+        for key in self.source.keys():
+            if key not in known and not self._is_somebodys(key):
+                self.refuse(key, self._unknown(key, known))
+        variables = {environment_variable(key): key for key in known}
+        for name in self.source.variables():
+            read = name == INI_VARIABLE or name.removesuffix("_FILE") in variables
+            if not read and not self._open_key(name):
+                close = difflib.get_close_matches(name, variables, n=1)
+                text = "nobody reads this variable" + _did_you_mean(close)
+                self.problems.append(Problem(name, None, "environment variable", text))
+
+    def _value(self, key: str, node: colander.SchemaNode) -> Any:
+        entry = self.source.entry(key)
+        try:
+            return node.deserialize(colander.null if entry is None else entry.text)
+        except colander.Invalid as error:
+            self.refuse(key, "; ".join(error.asdict().values()))
+            return None if node.missing is colander.required else node.missing
+
+    def _others(self, family: Family) -> dict[str, str]:
+        """The texts of the keys that an open family does not name."""
+        keys = [key for key in self.source.keys() if key.startswith(f"{family.prefix}.")]
+        keys += [key for key in map(self._open_key, self.source.variables()) if key]
+        entries = {key.removeprefix(f"{family.prefix}."): self.source.entry(key)
+                   for key in keys if key not in family.nodes()}  # fmt: skip
+        return {name: entry.text for name, entry in entries.items() if entry}
+
+    def _open_key(self, variable: str) -> str | None:
+        """The key that a variable sets in an open family, None where it is of no such family."""
+        for family in self.families.values():
+            start = environment_variable(f"{family.prefix}.")
+            if family.is_open and variable.startswith(start):
+                name = variable.removeprefix(start).removesuffix("_FILE").lower()
+                return f"{family.prefix}.{name}"
+        return None
+
+    def _check_together(self, family: Family, found: dict[str, Any]) -> None:
+        try:
+            family.schema.validator(family.schema, found)
+        except colander.Invalid as error:
+            for name, text in error.asdict().items():
+                self.refuse(f"{family.prefix}.{name}", text)
+
+    def _is_somebodys(self, key: str) -> bool:
+        prefix = key.partition(".")[0]
+        family = self.families.get(prefix)
+        return prefix in self.values["settings"].foreign or bool(family and family.is_open)
+
+    def _unknown(self, key: str, known: Iterable[str]) -> str:
+        prefix = key.partition(".")[0]
+        declared = prefix in self.families
+        # Another plugin's setting is only meant where it is nearly the same.
+        close = _did_you_mean(difflib.get_close_matches(key, known, 1, 0.6 if declared else 0.85))
+        if close or declared:
+            return f"unknown setting{close}"
+        return (
+            f"no included plugin declares settings {prefix}.*; is one missing from "
+            "pyramid.includes, or is this for settings.foreign?"
+        )
+
+
+def _did_you_mean(close: list[str]) -> str:
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+class CheckSettings(colander.MappingSchema):
+    """``settings.*``"""
+
+    foreign = setting(
+        Listed(Text()),
+        (),
+        "Prefixes of settings that another library reads and nobody declares, so nobody checks.",
+    )
+
+
+class PyramidSettings(colander.MappingSchema):
+    """``pyramid.*``: Pyramid's own."""
+
+    includes = setting(Listed(Text()), (), "The plugins, in any order.")
+    tweens = setting(Listed(Text()), (), "Every tween, outermost first, instead of the plugins'.")
+    csrf_trusted_origins = setting(Listed(Text()), (), "Pyramid's; nothing here reads it.")
+    default_locale_name = setting(Text(), "en", "Pyramid's; every text here is in English.")
+    debug_all = setting(Flag(), default=False, help_text="All of the debug_ settings.")
+    debug_authorization = setting(
+        Flag(), default=False, help_text="Log each permission check, with its reason."
+    )
+    debug_notfound = setting(Flag(), default=False, help_text="Log each URL that is nobody's.")
+    debug_routematch = setting(Flag(), default=False, help_text="Log which route each URL matches.")
+    debug_templates = setting(Flag(), default=False, help_text="Pyramid's; for templates.")
+    reload_all = setting(Flag(), default=False, help_text="All of the reload_ settings.")
+    reload_templates = setting(
+        Flag(), default=False, help_text="Read a template again when it has changed."
+    )
+    reload_assets = setting(
+        Flag(), default=False, help_text="Look again which files there are, on each request."
+    )
+    reload_resources = setting(Flag(), default=False, help_text="The old name of reload_assets.")
+    prevent_http_cache = setting(
+        Flag(), default=False, help_text="Ignore the caching headers that views ask for."
+    )
+    prevent_cachebust = setting(
+        Flag(), default=False, help_text="Leave versions out of the URLs of static files."
+    )
+
+
 def of(registry: Any, prefix: str) -> Any:
     """The checked, typed settings that were declared under ``prefix``, as attributes."""
-    return registry.declared_settings[prefix]
+    return registry.settings_values[prefix]
 
 
 def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -> Any:
     """Declare the settings under ``prefix`` (a directive) and return their values.
 
-    Not ``add_settings``: Pyramid's Configurator has a method of that name.
-
-    A setting with a mistake has its default in the values, so that the includeme can go on and
-    the other mistakes are found too. A schema with ``unknown="preserve"`` is a library's family:
-    it keeps the keys it does not name, as text. Two declarations of one prefix are a
-    configuration conflict.
+    Not ``add_settings``: Pyramid's Configurator has a method of that name. A setting with a
+    mistake has its default in the values, None where it has none, so that the includeme can go on
+    and the other mistakes are found too. A schema with ``unknown="preserve"`` is a library's
+    family: it keeps the keys that it does not name, as text.
     """
-    source: Source = config.registry.settings_source
-    values, declared = {}, {}
-    for node in schema.children:
-        key = f"{prefix}.{node.name}"
-        declared[key] = node
-        values[node.name] = _value(source, key, node)
-    preserves = schema.typ.unknown == "preserve"
-    for key in source.keys(prefix):
-        if key in declared:
-            continue
-        if preserves:
-            entry = source.entry(key)
-            values[key.removeprefix(f"{prefix}.")] = entry.text if entry else None
-        else:
-            source.complain(key, _unknown(key, declared))
-    typed = SimpleNamespace(**values)
-    introspectable = config.introspectable("settings", prefix, f"settings {prefix}.*", "settings")
+    values = config.registry.settings_declared.add(Family(prefix, schema, config.package_name))
+    introspectable = config.introspectable("settings", prefix, f"{prefix}.*", "settings")
     introspectable.update(prefix=prefix, schema=schema, package=config.package_name)
     config.action(("settings", prefix), introspectables=(introspectable,))
-    config.registry.declared_settings[prefix] = typed
-    return typed
+    return values
 
 
-def check(registry: Any) -> None:
-    """Raise every problem that was found so far."""
-    if registry.settings_source.problems:
-        raise StartupError(registry.settings_source.problems)
+def refuse_setting(config: Any, key: str, text: str) -> None:
+    """Note that the value of ``key`` is wrong (a directive); the application will not start.
+
+    :param text: what would be right
+    """
+    config.registry.settings_declared.refuse(key, text)
+
+
+def setup(registry: Any, source: Source) -> None:
+    """Let ``registry`` collect declarations, and declare what is there before any plugin."""
+    declared = registry.settings_declared = Declarations(source)
+    registry.settings_values = declared.values
+    declared.add(Family("settings", CheckSettings(), __package__))
+    declared.add(Family("pyramid", PyramidSettings(), __package__))
 
 
 def includeme(config: Any) -> None:
-    """Add the directive; the check of all settings runs before any other action."""
+    """Add the directives."""
     config.add_directive("declare_settings", declare_settings)
-    config.registry.declared_settings = {}
-    config.action("check settings", check, args=(config.registry,), order=CHECK_ORDER)
-
-
-def _value(source: Source, key: str, node: colander.SchemaNode) -> Any:
-    entry = source.entry(key)
-    default = None if node.missing is colander.required else node.missing
-    try:
-        return node.deserialize(colander.null if entry is None else entry.text)
-    except colander.Invalid as error:
-        source.complain(key, "; ".join(error.messages()), secret=node.secret)
-        return default
-
-
-def _unknown(key: str, declared: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(key, declared, n=1)
-    return f"unknown setting; did you mean {close[0]}?" if close else "unknown setting"
-
-
-def _line_numbers(file: Path) -> dict[str, int]:
-    """The line of each key of an .ini file; the last one counts, as it does for the parser."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return {}
-    found = {}
-    for number, line in enumerate(lines, start=1):
-        match = re.match(r"(?:set )?([A-Za-z][\w.]*)\s*[=:]", line)
-        if match:
-            found[match.group(1)] = number
-    return found
+    config.add_directive("refuse_setting", refuse_setting)

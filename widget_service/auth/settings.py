@@ -107,6 +107,4 @@ def includeme(config: Any) -> None:
     config.declare_settings("passlib", PasswordSettings())
     published = tokens.private_key is not None and PUBLISHED.search(tokens.private_key)
     if published and not values.accept_published_key:
-        config.registry.settings_source.complain(
-            "jwt.private_key", f"is the key of development.ini; {ADVICE}", secret=True
-        )
+        config.refuse_setting("jwt.private_key", f"is the key of development.ini; {ADVICE}")

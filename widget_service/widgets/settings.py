@@ -20,17 +20,22 @@ class WidgetsSettings(colander.MappingSchema):
     """``widgets.*``"""
 
     per_page_choices = setting(
-        Listed(WholeNumber()), (5, 10, 25, 50, 100), "The page sizes a client may ask for.", positive
+        Listed(WholeNumber()),
+        (5, 10, 25, 50, 100),
+        "The page sizes a client may ask for.",
+        positive,
     )
     per_page = setting(WholeNumber(), 10, "The page size of a client that does not ask.")
     show_owner_email = setting(Flag(), default=True, help_text="Show the e-mail of owners.")
 
+    def validator(self, node: Any, values: dict[str, Any]) -> None:
+        """:raises colander.Invalid: the default page size is none that a client may ask for"""
+        if values["per_page"] not in values["per_page_choices"]:
+            error = colander.Invalid(node)
+            error["per_page"] = "must be one of widgets.per_page_choices"
+            raise error
+
 
 def includeme(config: Any) -> None:
-    """Declare them, and check them against each other."""
-    values = config.declare_settings("widgets", WidgetsSettings())
-    if values.per_page not in values.per_page_choices:
-        choices = ", ".join(map(str, values.per_page_choices))
-        config.registry.settings_source.complain(
-            "widgets.per_page", f"is none of widgets.per_page_choices: {choices}"
-        )
+    """Declare them."""
+    config.declare_settings("widgets", WidgetsSettings())
