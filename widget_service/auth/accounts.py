@@ -91,11 +91,12 @@ def change(session: Session, email: str, **values: bool) -> bool:
     return session.execute(statement).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
-def log_out(session: Session, jti: str, expires_at: int, *, purge: int) -> bool:
+def log_out(session: Session, jti: str, expires_at: int, *, purge: int, leeway: int) -> bool:
     """Blacklist a token until it expires, and remove some rows that have.
 
     :param expires_at: Unix seconds
     :param purge: how many rows at the most
+    :param leeway: as for :func:`purge_blacklist`
     :returns: False where the token is blacklisted already
     """
     row = {
@@ -108,14 +109,17 @@ def log_out(session: Session, jti: str, expires_at: int, *, purge: int) -> bool:
             session.execute(insert(BlacklistedToken), row)
     except IntegrityError:
         return False
-    purge_blacklist(session, purge)
+    purge_blacklist(session, purge, leeway)
     return True
 
 
-def purge_blacklist(session: Session, most: int) -> int:
-    """Remove rows of tokens that have expired, ``most`` at the most; how many were there."""
-    # A minute more than the token lives: servers' clocks differ.
-    past = utc_now() - timedelta(minutes=1)
+def purge_blacklist(session: Session, most: int, leeway: int) -> int:
+    """Remove rows of tokens that have expired, ``most`` at the most; how many there were.
+
+    :param leeway: how far servers' clocks differ, in seconds; a row lives that much longer than
+        its token, which otherwise would be good again on a server whose clock is behind
+    """
+    past = utc_now() - timedelta(seconds=leeway)
     expired = (
         select(BlacklistedToken.jti)
         .where(BlacklistedToken.expires_at < past)

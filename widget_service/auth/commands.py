@@ -10,7 +10,7 @@ from typing import Any
 
 import colander
 
-from widget_service import rest
+from widget_service import rest, settings
 from widget_service.auth import accounts
 from widget_service.auth.schemas import Registration
 from widget_service.cli import CommandError, session
@@ -38,10 +38,14 @@ def add_user(registry: Any, args: argparse.Namespace) -> None:
 
 def _password() -> str:
     """Asked for twice at a terminal, else one line of the standard input."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    password = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != password:
+    try:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\r\n")
+        password = getpass.getpass("Password: ")
+        again = getpass.getpass("Once more: ")
+    except (EOFError, UnicodeDecodeError):
+        raise CommandError("no password was given") from None
+    if password != again:
         raise CommandError("the two passwords differ")
     return password
 
@@ -64,11 +68,12 @@ def changer(done: str, **values: bool) -> Callable[[Any, argparse.Namespace], No
 
 def purge(registry: Any, _args: argparse.Namespace) -> None:
     """Remove every blacklist row whose token has expired, a thousand at a time."""
+    leeway = settings.of(registry, "jwt").leeway
     removed = batch = 1000
     total = 0
     while removed == batch:
         with session(registry) as dbsession:
-            removed = accounts.purge_blacklist(dbsession, batch)
+            removed = accounts.purge_blacklist(dbsession, batch, leeway)
         total += removed
     print(f"{total} expired token(s) removed from the blacklist")
 

@@ -66,5 +66,5 @@ def includeme(config: Any) -> None:
     options = vars(settings.of(config.registry, "passlib"))
     try:
         config.registry.passwords = Passwords(options)
-    except Exception as error:
-        config.registry.settings_source.complain("passlib.schemes", f"passlib says: {error}")
+    except Exception as error:  # noqa: BLE001  (passlib's mistakes are of many classes)
+        config.refuse_setting("passlib.schemes", f"these passlib.* settings do not work: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pyramid.authorization import Allow
 
@@ -10,8 +10,22 @@ from widget_service.principals import Authenticated
 from widget_service.resources import Context
 
 
-class Account(Context):
-    """The account of whoever asks."""
+class Private(Context):
+    """Registration and login. What they answer has a token or an address in it, refusals too."""
 
     __name__ = "auth"
+
+    def __init__(self, request: Any) -> None:
+        super().__init__(request)
+        request.add_response_callback(_keep_out_of_caches)
+
+
+class Account(Private):
+    """The account of whoever asks."""
+
     __acl__: ClassVar = [(Allow, Authenticated, "auth:self")]
+
+
+def _keep_out_of_caches(_request: Any, response: Any) -> None:
+    """RFC 6749, 5.1."""
+    response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import colander
@@ -16,24 +17,37 @@ PASSWORD_BYTES = 1024
 
 
 def email_key(email: str) -> str:
-    """What two spellings of one address have in common.
+    """What all spellings of one address have in common, whatever their case.
 
     :raises ValueError: this is no e-mail address
     """
     if len(email) > EMAIL_LENGTH:
         raise ValueError(f"an e-mail address has at most {EMAIL_LENGTH} characters")
     try:
-        return validate_email(email, check_deliverability=False).normalized.casefold()
+        parts = validate_email(email, check_deliverability=False)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from error
+    # The domain has been folded already, by its own rules: faß.de is not fass.de.
+    local = unicodedata.normalize("NFC", parts.local_part.casefold())
+    return f"{local}@{parts.ascii_domain}"
 
 
-def email(node: Any, value: str) -> None:
-    """:raises colander.Invalid: no e-mail address, or longer than 254 characters"""
-    try:
-        email_key(value)
-    except ValueError:
-        raise colander.Invalid(node, f"{shown(value)} is not a valid email") from None
+class Email(Text):
+    """An e-mail address, kept as it was typed."""
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: no e-mail address, or longer than 254 characters"""
+        if isinstance(cstruct, str):
+            try:
+                email_key(cstruct)
+            except ValueError:
+                raise colander.Invalid(node, f"{shown(cstruct)} is not a valid email") from None
+        elif cstruct is not None and cstruct is not colander.null:
+            # A number or a flag can be quoted, a list in a list may be too deep for that.
+            nested = isinstance(cstruct, (dict, list, tuple))
+            quoted = "The value" if nested else str(cstruct)
+            raise colander.Invalid(node, f"{quoted} is not a valid email")
+        return super().deserialize(node, cstruct)
 
 
 def password(node: Any, value: str) -> None:
@@ -64,12 +78,12 @@ def new_password(_node: Any, kw: dict[str, Any]) -> Any:
 
 
 class _Login(colander.MappingSchema):
-    email = field(Text(), email, title="E-mail", format="email")
+    email = field(Email(), title="E-mail", format="email")
     password = field(Text(), password, title="Password", format="password")
 
 
 class _Registration(colander.MappingSchema):
-    email = field(Text(), email, title="E-mail", format="email")
+    email = field(Email(), title="E-mail", format="email")
     password = field(Text(), new_password, title="Password", format="password")
 
 

@@ -14,7 +14,13 @@ from zope.interface import implementer
 from widget_service import settings
 from widget_service.auth import accounts, tokens
 from widget_service.auth.tokens import Claims, TokenRefused
-from widget_service.principals import ADMINISTRATOR, Authenticated, Everyone, Refused
+from widget_service.principals import (
+    ADMINISTRATOR,
+    Authenticated,
+    Everyone,
+    Refused,
+    for_users,
+)
 
 NOT_AN_ADMINISTRATOR = "You are not an administrator"
 
@@ -62,8 +68,8 @@ class BearerPolicy:
         if allowed:
             return allowed
         # The realm follows from the ACL: is this for users, or for administrators?
-        for_users = self._acl.permits(context, [Everyone, Authenticated], permission)
-        realm = self._realms.realm if for_users else self._realms.admin_realm
+        user_may = for_users(context, permission)
+        realm = self._realms.realm if user_may else self._realms.admin_realm
         if found is None:
             return Refused(401, "Unauthorized", f'Bearer realm="{realm}"')
         if isinstance(found, Identity):
@@ -90,6 +96,8 @@ class BearerPolicy:
                 return None
             claims = codec.read(token)
             identity = codec.callback(claims, request)
+            # After the look-up: a token that was logged out is that in every spelling.
+            tokens.check_spelling(token)
         except TokenRefused as refused:
             return refused
         return identity  # type: ignore[no-any-return]
@@ -125,7 +133,10 @@ def _challenge(realm: str, error: str, description: str) -> str:
 
 
 def includeme(config: Any) -> None:
-    """The codec and the policy; without a key there is neither, and no start."""
+    """The codec and the policy; without a key there is no codec, and no start."""
     if settings.of(config.registry, "jwt").private_key is not None:
-        config.registry.codec = tokens.codec(config, callback=identify)
+        try:
+            config.registry.codec = tokens.codec(config, callback=identify)
+        except ValueError as error:
+            config.refuse_setting("jwt.private_key", f"does not work: {error}")
     config.set_security_policy(BearerPolicy(config.registry))

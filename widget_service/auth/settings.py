@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any
 
 import colander
@@ -10,25 +11,32 @@ import colander
 from widget_service.fields import Flag, Listed, Text, WholeNumber
 from widget_service.settings import setting
 
-ALGORITHMS = ("HS256", "HS384", "HS512")
-# A key is at least as long as the hash is (RFC 7518, 3.2).
-MINIMUM_KEY = 32
+# A key has at least as many bytes as the hash (RFC 7518, 3.2).
+ALGORITHMS = {"HS256": 32, "HS384": 48, "HS512": 64}
 # Random bytes have more different characters than that, in any notation.
 MINIMUM_VARIETY = 8
 PLACEHOLDER = re.compile(r"change.?me|placeholder|your.?(secret|key)", re.IGNORECASE)
 # The key of development.ini, and whatever somebody makes of it.
 PUBLISHED = re.compile(r"development.?key", re.IGNORECASE)
+# What a quoted string in a header may hold as it is (RFC 9110, 5.6.4).
+REALM = re.compile(r"[ !#-\[\]-~]+")
 ADVICE = "try: openssl rand -base64 48"
+
+
+def realm(node: Any, value: str) -> None:
+    """:raises colander.Invalid: ``value`` cannot stand in a WWW-Authenticate header"""
+    if not REALM.fullmatch(value):
+        raise colander.Invalid(node, "must be ASCII text without quotation marks and backslashes")
 
 
 class AuthSettings(colander.MappingSchema):
     """``auth.*``"""
 
     realm = setting(
-        Text(), "registered_users@mydomain.com", "The realm of what every user may do."
+        Text(), "registered_users@mydomain.com", "The realm of what every user may do.", realm
     )
     admin_realm = setting(
-        Text(), "admin_users@mydomain.com", "The realm of what only administrators may do."
+        Text(), "admin_users@mydomain.com", "The realm of what only administrators may do.", realm
     )
     password_min_length = setting(
         WholeNumber(),
@@ -50,9 +58,11 @@ class AuthSettings(colander.MappingSchema):
 
 
 def key(node: Any, value: str) -> None:
-    """:raises colander.Invalid: the key is short, or a placeholder"""
-    if len(value.encode("utf-8")) < MINIMUM_KEY:
-        raise colander.Invalid(node, f"must have at least {MINIMUM_KEY} bytes; {ADVICE}")
+    """:raises colander.Invalid: no text in UTF-8, or a placeholder"""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise colander.Invalid(node, "is not valid UTF-8") from None
     if len(set(value)) < MINIMUM_VARIETY or PLACEHOLDER.search(value):
         raise colander.Invalid(node, f"is a placeholder; {ADVICE}")
 
@@ -61,11 +71,14 @@ class TokenSettings(colander.MappingSchema):
     """``jwt.*``: the family of pyramid_jwt."""
 
     private_key = setting(
-        Text(), colander.required, "The key that signs tokens; secret.", key, secret=True
+        Text(),
+        colander.required,
+        "The key that signs tokens; secret.",
+        key,
+        secret=True,
+        sample=lambda: secrets.token_urlsafe(48),
     )
-    algorithm = setting(
-        Text(), "HS256", "How tokens are signed.", colander.OneOf(ALGORITHMS)
-    )
+    algorithm = setting(Text(), "HS256", "How tokens are signed.", colander.OneOf(ALGORITHMS))
     expiration = setting(
         WholeNumber(),
         3600,
@@ -79,12 +92,25 @@ class TokenSettings(colander.MappingSchema):
         colander.Range(0, 300),
     )
 
+    def validator(self, node: Any, values: dict[str, Any]) -> None:
+        """:raises colander.Invalid: the key is too short for the algorithm"""
+        least = ALGORITHMS[values["algorithm"]]
+        if len(values["private_key"].encode("utf-8")) < least:
+            error = colander.Invalid(node)
+            error["private_key"] = f"must have at least {least} bytes; {ADVICE}"
+            raise error
+
 
 class PasswordSettings(colander.MappingSchema):
     """``passlib.*``: the family of passlib's CryptContext; other keys go to it as they are."""
 
     schemes = setting(
         Listed(Text()), ("argon2",), "The hashes that are accepted; the first one makes new ones."
+    )
+    deprecated = setting(
+        Listed(Text()),
+        ("auto",),
+        "The hashes that are replaced when somebody logs in; auto: all but the first scheme's.",
     )
     argon2__time_cost = setting(
         WholeNumber(), 2, "Argon2id: passes over the memory.", colander.Range(1, 1000)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jwt
+from jwt.utils import base64url_decode, base64url_encode
 from pyramid_jwt import create_jwt_authentication_policy
 
 from widget_service import settings
@@ -24,7 +25,8 @@ BLACKLISTED = "Token blacklisted. Please log in again."
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # The scheme counts in any case (RFC 9110, 11.1); what follows is one token68 and nothing else.
-BEARER = re.compile(r"bearer(?: +([A-Za-z0-9._~+/-]+=*))?", re.IGNORECASE)
+BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
+BEARER_SCHEME = re.compile(r"bearer(?![^\s,])", re.IGNORECASE | re.ASCII)
 # Ours have some 350 characters. Longer ones are not worth the hashing.
 MAX_LENGTH = 4096
 # The end of the year 9999: later moments have no datetime.
@@ -84,7 +86,7 @@ class Codec:
                 # The types of the times are checked below, before anybody calculates with them.
                 options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
             )
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
+        except (jwt.PyJWTError, ValueError, RecursionError):
             raise TokenRefused(INVALID) from None
         return self._checked(claims)
 
@@ -107,6 +109,19 @@ class Codec:
         return Claims(claims["sub"], claims["jti"], iat, exp)
 
 
+def check_spelling(token: str) -> None:
+    """Refuse another spelling of a token's signature.
+
+    The decoder skips padding and junk, and the last character has bits that it ignores. The
+    rest of a token has one spelling: the signature covers it as text.
+
+    :raises TokenRefused: this is not how the token was issued
+    """
+    signature = token.rpartition(".")[2]
+    if base64url_encode(base64url_decode(signature)).decode("ascii") != signature:
+        raise TokenRefused(INVALID)
+
+
 def _is_moment(value: object) -> bool:
     # bool is an int to Python, not to RFC 7519.
     return type(value) is int and 0 <= value <= LAST_MOMENT
@@ -123,10 +138,11 @@ def bearer(authorization: str | None) -> str | None:
     """
     if authorization is None:
         return None
-    match = BEARER.fullmatch(authorization.strip(" \t"))
-    if match and match.group(1):
+    value = authorization.strip(" \t")
+    match = BEARER.fullmatch(value)
+    if match:
         return match.group(1)
-    if re.match(r"bearer(?![^\s,])", authorization.lstrip(" \t"), re.IGNORECASE):
+    if BEARER_SCHEME.match(value):
         raise TokenRefused(INVALID)
     return None
 
@@ -135,6 +151,7 @@ def codec(config: Any, callback: Callable[[Claims, Any], Any]) -> Codec:
     """The codec that ``jwt.*`` describes, tried once.
 
     :param callback: answers who a token is from, and raises TokenRefused for a revoked one
+    :raises ValueError: no token can be signed with that key
     """
     values = settings.of(config.registry, "jwt")
     made = Codec(
@@ -148,5 +165,8 @@ def codec(config: Any, callback: Callable[[Claims, Any], Any]) -> Codec:
             callback=callback,
         )
     )
-    made.read(made.issue(str(uuid.uuid4()), admin=False))
+    try:
+        made.read(made.issue(str(uuid.uuid4()), admin=False))
+    except (jwt.PyJWTError, TokenRefused) as error:
+        raise ValueError(str(error)) from error
     return made

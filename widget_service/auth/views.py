@@ -12,16 +12,26 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service import rendering, settings
 from widget_service.answers import Fail, Success
 from widget_service.auth import accounts, security, tokens
-from widget_service.auth.resources import Account
+from widget_service.auth.resources import Account, Private
 from widget_service.auth.schemas import CurrentUser, Login, Registration, Token
 from widget_service.errors import LoginFailed
 from widget_service.rest import Service
 
-register = Service("auth.register", "/auth/register", description="Registration", tags=["auth"])
-login = Service("auth.login", "/auth/login", description="Login", tags=["auth"])
-user = Service("auth.user", "/auth/user", description="Account", tags=["auth"], factory=Account)
-logout = Service("auth.logout", "/auth/logout", description="Logout", tags=["auth"], factory=Account)
 
+def _service(name: str, factory: Any) -> Service:
+    return Service(
+        f"auth.{name}",
+        f"/auth/{name}",
+        description=name.capitalize(),
+        tags=["auth"],
+        factory=factory,
+    )
+
+
+register = _service("register", Private)
+login = _service("login", Private)
+user = _service("user", Account)
+logout = _service("logout", Account)
 
 MISMATCH = "email or password does not match"
 
@@ -59,26 +69,26 @@ def post_login(request: Any) -> dict[str, Any]:
     fields = request.validated["body"]
     # Not in the transaction: nobody should wait for a write while a password is verified.
     account = accounts.find_login(request.read, fields["email"])
-    password_hash = account.password_hash if account else None
-    matches, new_hash = request.registry.passwords.verify(fields["password"], password_hash)
+    passwords = request.registry.passwords
+    # One verification whoever it is, and nothing more before it is clear that they get a token.
+    matches = passwords.verify(fields["password"], account.password_hash if account else None)
     if account is None or not matches or account.disabled:
         realm = settings.of(request.registry, "auth").realm
         raise LoginFailed(MISMATCH, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+    new_hash = passwords.upgraded(fields["password"], account.password_hash)
     if new_hash:
-        accounts.upgrade_hash(request.dbsession, account.public_id, password_hash, new_hash)
+        accounts.upgrade_hash(request.dbsession, account.public_id, account.password_hash, new_hash)
     return _token(request, "successfully logged in", account.public_id, admin=account.admin)
 
 
-@user.get(
-    permission="auth:self", response_schemas={"200": CurrentUser(description="The account.")}
-)
+@user.get(permission="auth:self", response_schemas={"200": CurrentUser(description="The account.")})
 def get_user(request: Any) -> dict[str, Any]:
     """Whom the token is from, and how long it lives."""
     identity = request.identity
     zone = settings.of(request.registry, "rest").time_zone
     expires_at = datetime.fromtimestamp(identity.claims.exp, UTC)
-    remaining = timedelta(seconds=max(0, int(identity.claims.exp - time.time())))
-    _keep_out_of_caches(request)
+    # In whole seconds, as the claims are: a new token has all of its lifetime before it.
+    remaining = timedelta(seconds=max(0, identity.claims.exp - int(time.time())))
     return {
         "email": identity.email,
         "public_id": identity.public_id,
@@ -90,14 +100,15 @@ def get_user(request: Any) -> dict[str, Any]:
     }
 
 
-@logout.post(
-    permission="auth:self", response_schemas={"200": Success(description="Logged out.")}
-)
+@logout.post(permission="auth:self", response_schemas={"200": Success(description="Logged out.")})
 def post_logout(request: Any) -> dict[str, Any]:
     """Make the token that is sent worthless, at once."""
     claims = request.identity.claims
     values = settings.of(request.registry, "auth")
-    if not accounts.log_out(request.dbsession, claims.jti, claims.exp, purge=values.purge_batch):
+    leeway = settings.of(request.registry, "jwt").leeway
+    if not accounts.log_out(
+        request.dbsession, claims.jti, claims.exp, purge=values.purge_batch, leeway=leeway
+    ):
         # Another request logged it out since this one was let in.
         raise HTTPForbidden(result=security.token_refused(values.realm, tokens.BLACKLISTED))
     return {"status": "success", "message": "successfully logged out"}
@@ -105,7 +116,6 @@ def post_logout(request: Any) -> dict[str, Any]:
 
 def _token(request: Any, message: str, public_id: str, *, admin: bool) -> dict[str, Any]:
     """The answer of RFC 6749, 5.1."""
-    _keep_out_of_caches(request)
     codec = request.registry.codec
     return {
         "status": "success",
@@ -114,7 +124,3 @@ def _token(request: Any, message: str, public_id: str, *, admin: bool) -> dict[s
         "token_type": "bearer",
         "expires_in": codec.lifetime,
     }
-
-
-def _keep_out_of_caches(request: Any) -> None:
-    request.response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})

@@ -15,7 +15,7 @@ def upgrade():
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sa.String(36), nullable=False),
         sa.Column("email", sa.String(255), nullable=False),
-        sa.Column("email_key", sa.String(511), nullable=False),
+        sa.Column("email_key", sa.String(768), nullable=False),
         sa.Column("password_hash", sa.String(255), nullable=False),
         sa.Column("registered_on", sa.DateTime(timezone=True), nullable=False),
         sa.Column("admin", sa.Boolean(), nullable=False),
