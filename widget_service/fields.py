@@ -17,9 +17,9 @@ INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 MISSING = "Missing required parameter in the post body"
 
 
-def shown(value: object) -> str:
-    """``value`` as an error message may quote it: text that any encoder takes."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+def shown(text: str) -> str:
+    """``text`` as an error message may quote it: lone surrogates, which UTF-8 lacks, are ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def field(typ: Any, validator: Any = None, **options: Any) -> colander.SchemaNode:
@@ -35,10 +35,11 @@ class Text(colander.SchemaType):
         if cstruct is None or cstruct is colander.null:
             return colander.null
         if not isinstance(cstruct, str):
-            raise colander.Invalid(node, f"{shown(cstruct)} is not a string")
+            # Not quoted: it may be a list in a list in a list, too deep for str().
+            raise colander.Invalid(node, "The value is not a string")
         return cstruct
 
-    def serialize(self, node: Any, appstruct: Any) -> Any:
+    def serialize(self, _node: Any, appstruct: Any) -> Any:
         """The string itself."""
         return appstruct
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, tzinfo
-from email.utils import format_datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from http import HTTPStatus
 from typing import Any
 
 import orjson
+
+# Not strftime and email.utils for dates: they are slow, five dates a widget, and %p and %b say
+# what the locale of the process wants.
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NOON = 12
 
 
 def dump_json(value: Any) -> bytes:
@@ -28,7 +34,7 @@ class JSONRenderer:
     def __call__(self, value: Any, system: Any) -> bytes:
         """The body, and its type on the response."""
         response = system["request"].response
-        if response.status_int == 204:
+        if response.status_int == HTTPStatus.NO_CONTENT:
             response.content_type = None
             return b""
         response.content_type = "application/json"
@@ -41,24 +47,45 @@ def clock(moment: datetime, zone: tzinfo = UTC) -> str:
     >>> clock(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     '11/23/26 03:04:05 PM UTC'
     """
-    # Not strftime, whose %p depends on the locale of the process, and which is slow.
-    there = moment if zone is UTC else moment.astimezone(zone)
+    there = _in_zone(moment, zone)
     hour = there.hour
     return (
         f"{there.month:02}/{there.day:02}/{there.year % 100:02} "
-        f"{hour % 12 or 12:02}:{there.minute:02}:{there.second:02} "
-        f"{'AM' if hour < 12 else 'PM'} {there.tzname()}"
+        f"{hour % NOON or NOON:02}:{there.minute:02}:{there.second:02} "
+        f"{'AM' if hour < NOON else 'PM'} {there.tzname()}"
     )
 
 
 def iso8601(moment: datetime, zone: tzinfo = UTC) -> str:
     """A point in time in ISO 8601, with its offset."""
-    return (moment if zone is UTC else moment.astimezone(zone)).isoformat()
+    return _in_zone(moment, zone).isoformat()
 
 
 def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
-    """A point in time as mail headers have it (RFC 5322, 3.3)."""
-    return format_datetime(moment if zone is UTC else moment.astimezone(zone))
+    """A point in time as mail headers have it (RFC 5322, 3.3).
+
+    >>> rfc822(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
+    'Mon, 23 Nov 2026 15:04:05 +0000'
+    """
+    there = _in_zone(moment, zone)
+    # 2026-11-23T15:04:05+00:00
+    iso = there.isoformat(timespec="seconds")
+    year, day, time, offset = iso[:4], iso[8:10], iso[11:19], iso[19:].replace(":", "")
+    return f"{DAYS[there.weekday()]}, {day} {MONTHS[there.month - 1]} {year} {time} {offset}"
+
+
+def short_date(day: date) -> str:
+    """A date for people, in ``%b %d %Y``.
+
+    >>> short_date(date(2026, 11, 3))
+    'Nov 03 2026'
+    """
+    return f"{MONTHS[day.month - 1]} {day.day:02} {day.year:04}"
+
+
+def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    # What the database answers is in UTC, as most services are.
+    return moment if moment.tzinfo is zone else moment.astimezone(zone)
 
 
 def split(span: timedelta) -> tuple[int, int, int, int]:
@@ -76,7 +103,7 @@ def countdown(span: timedelta) -> str:
     >>> countdown(timedelta(seconds=61))
     '1 minutes 1 seconds'
     """
-    if span <= timedelta(0):
+    if span < timedelta(0):
         return "No time remaining"
     days, hours, minutes, seconds = split(span)
     words = f"{seconds} seconds"

@@ -28,7 +28,9 @@ def upgrade():
         sa.CheckConstraint(
             f"length(name) BETWEEN 1 AND 100 AND trim(name, '{LEGAL}') = ''", name="ck_widget_name"
         ),
-        sa.ForeignKeyConstraint(["owner_id"], ["site_user.id"], name="fk_widget_owner_id_site_user"),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["site_user.id"], name="fk_widget_owner_id_site_user"
+        ),
         # An id is never used again, so the order by id is the order of creation.
         sqlite_autoincrement=True,
     )
