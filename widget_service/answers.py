@@ -6,7 +6,7 @@ from typing import Any
 
 import colander
 
-from widget_service.fields import Text
+from widget_service.fields import Text, WholeNumber
 
 
 def answer(typ: Any, description: str = "", **options: Any) -> colander.SchemaNode:
@@ -56,3 +56,52 @@ class Validation(colander.MappingSchema):
     """The validation shape."""
 
     body = _Validation()
+
+
+class _Refusal(colander.MappingSchema):
+    """Either the validation shape or the failure shape, for operations that have both."""
+
+    message = answer(Text())
+    status = answer(Text(), "Only of a path that names nothing legal.", missing=colander.drop)
+    errors = colander.SchemaNode(
+        colander.Mapping(unknown="preserve"),
+        description="Field names, with one text each.",
+        missing=colander.drop,
+    )
+
+
+class ValidationOrFail(colander.MappingSchema):
+    """The validation shape for fields, the failure shape for the path."""
+
+    body = _Refusal()
+
+
+class Challenge(colander.MappingSchema):
+    """Headers of 401 and 403."""
+
+    challenge = answer(Text(), "What to log in to, and why (RFC 6750, 3).", name="WWW-Authenticate")
+
+
+class Patience(colander.MappingSchema):
+    """Headers of 503."""
+
+    seconds = answer(Text(), "Seconds (RFC 9110, 10.2.3).", name="Retry-After")
+
+
+class Tagged(colander.MappingSchema):
+    """Headers of what has a version."""
+
+    etag = answer(Text(), "The version (RFC 9110, 8.8.3).", name="ETag")
+
+
+class Located(Tagged):
+    """Headers of what is new."""
+
+    location = answer(Text(), "Where it is, absolute (RFC 9110, 10.2.2).", name="Location")
+
+
+class Paged(colander.MappingSchema):
+    """Headers of a page of a list."""
+
+    link = answer(Text(), "The pages (RFC 8288), as in the body.", name="Link")
+    total = answer(WholeNumber(), "How many items all pages have.", name="Total-Count")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyramid.authorization import Authenticated, Everyone
+from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.security import Denied
 
 ADMINISTRATOR = "role:administrator"
@@ -17,7 +17,25 @@ ADMINISTRATOR = "role:administrator"
 # administrators only, who have every permission.
 UNDECLARED = "undeclared"
 
-__all__ = ["ADMINISTRATOR", "UNDECLARED", "Authenticated", "Everyone", "Refused"]
+__all__ = [
+    "ADMINISTRATOR",
+    "UNDECLARED",
+    "Authenticated",
+    "Everyone",
+    "Refused",
+    "for_everyone",
+    "for_users",
+]
+
+
+def for_everyone(context: Any, permission: str) -> bool:
+    """Do the ACLs of ``context`` and its parents grant ``permission`` to strangers?"""
+    return bool(ACLHelper().permits(context, [Everyone], permission))
+
+
+def for_users(context: Any, permission: str) -> bool:
+    """Do the ACLs of ``context`` and its parents grant ``permission`` to whoever is logged in?"""
+    return bool(ACLHelper().permits(context, [Everyone, Authenticated], permission))
 
 
 class Refused(Denied):  # type: ignore[misc]  # Pyramid has no types

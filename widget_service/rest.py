@@ -53,9 +53,18 @@ JSON = "application/json"
 # A form with more fields than any schema has is an attack on the parser.
 MAX_FIELDS = 1000
 
-# cornice_swagger's options of a service. Its own predicates make a service unreachable when one
-# of them is an empty list, and crash pviews; ours only carry the value to the documentation.
-DOCUMENTATION = ("response_schemas", "tags", "operation_id", "api_security")
+# What a service or an operation tells the documentation: cornice_swagger's options, whose own
+# predicates make a service unreachable when one of them is an empty list, and crash pviews; and
+# two of ours: documented=False keeps a service out, preconditions=True says that an operation
+# calls check_preconditions.
+DOCUMENTATION = (
+    "response_schemas",
+    "tags",
+    "operation_id",
+    "api_security",
+    "documented",
+    "preconditions",
+)
 
 
 def api_prefix(node: Any, value: str) -> None:

@@ -1,0 +1,151 @@
+"""What can come of a request to a service: the statuses that follow from its declaration.
+
+A view only declares the answers that are its own. Those that the core gives on its behalf, such
+as 401 for whatever needs a permission, are derived here, for the services of all plugins alike.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import colander
+from pyramid.interfaces import IRootFactory
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED
+
+from widget_service import rest
+from widget_service.answers import Bare, Challenge, Patience, Validation, answer
+from widget_service.fields import Text
+from widget_service.principals import UNDECLARED, for_everyone, for_users
+
+# The name of the security definition.
+SECURITY = "bearer"
+
+# {name} or {name:pattern}, whose pattern may have braces itself, and *rest at the end.
+MARKER = re.compile(r"{(\w+)(?::(?:[^{}]|{[^{}]*})*)?}|\*(\w+)$")
+
+ANSWERS: dict[str, tuple[type[colander.MappingSchema], str]] = {
+    "400": (Validation, "A field, a parameter or the URL is not valid; all fields are named."),
+    "401": (Bare, "There is no token, or it is invalid, expired or logged out."),
+    "403": (Bare, "The token is valid, but its user may not do this."),
+    "404": (Bare, "There is no such object."),
+    "412": (Bare, "The object is not what If-Match or If-None-Match expect."),
+    "413": (Bare, "The body is too large."),
+    "415": (Bare, "The body is neither a form nor JSON, or not in UTF-8."),
+    "500": (Bare, "A mistake of the service."),
+    "503": (Bare, "The service cannot reach its database at the moment."),
+}
+
+# Headers that every answer with the status has, whoever declares it.
+HEADERS: dict[str, type[colander.MappingSchema]] = {
+    "401": Challenge,
+    "403": Challenge,
+    "503": Patience,
+}
+
+
+class Preconditions(colander.MappingSchema):
+    """Request headers of an operation that calls ``check_preconditions``."""
+
+    if_match = answer(Text(), "Only if this is its ETag.", name="If-Match", missing=colander.drop)
+    if_none_match = answer(
+        Text(), "Only if this is not its ETag.", name="If-None-Match", missing=colander.drop
+    )
+
+
+def documented(registry: Any) -> Iterator[rest.Service]:
+    """The services of this application that are to be shown, in the order of registration."""
+    for item in registry.introspector.get_category("services"):
+        service = item["introspectable"]["service"]
+        if getattr(service, "documented", True):
+            yield service
+
+
+def plain_path(path: str) -> str:
+    """A path without the patterns of its parameters.
+
+    >>> plain_path("/files/{id:[0-9]{4}}/*rest")
+    '/files/{id}/{rest}'
+    """
+    return MARKER.sub(lambda found: f"{{{found[1] or found[2]}}}", path)
+
+
+def described(registry: Any, service: rest.Service) -> rest.Service:
+    """A copy of ``service`` whose declaration is complete.
+
+    Each operation has all its answers, the security it asks for, an identifier, and schemas that
+    are bound to the application and may be changed.
+    """
+    copied = copy.copy(service)
+    copied.path = plain_path(service.path)
+    copied.definitions = [
+        (method, view, _complete(registry, copied, method, args))
+        for method, view, args in service.definitions
+        if method not in ("HEAD", "OPTIONS")
+    ]
+    return copied
+
+
+def _complete(
+    registry: Any, service: rest.Service, method: str, args: dict[str, Any]
+) -> dict[str, Any]:
+    schema = _bound(registry, args.get("schema") or colander.MappingSchema())
+    completed = {"operation_id": _identifier(method, service), **args, "schema": schema}
+    context = _context(registry, service, method)
+    permission = args.get("permission") or UNDECLARED
+    public = permission == NO_PERMISSION_REQUIRED or for_everyone(context, permission)
+    if not public:
+        completed.setdefault("api_security", [{SECURITY: []}])
+    if "body" in schema:
+        completed["content_type"] = [rest.FORM, rest.MULTIPART, rest.JSON]
+    declared = args.get("response_schemas", {})
+    statuses = {"500", "503"}
+    if not public:
+        statuses.add("401")
+        if not for_users(context, permission):
+            statuses.add("403")
+    if schema.children or "{" in service.path:
+        statuses.add("400")
+    if "body" in schema:
+        statuses |= {"413", "415"}
+    # A PUT that creates what is not there misses nothing.
+    if hasattr(context, "load") and not (method == "PUT" and "201" in declared):
+        statuses.add("404")
+    if args.get("preconditions"):
+        statuses.add("412")
+        schema.add(Preconditions(name="header"))
+    completed["response_schemas"] = _answers(registry, statuses, declared)
+    return completed
+
+
+def _identifier(method: str, service: rest.Service) -> str:
+    # Names of services are unique in an application, those of views need not be.
+    return re.sub(r"\W+", "_", f"{method.lower()}_{service.name}")
+
+
+def _bound(registry: Any, schema: colander.MappingSchema) -> colander.MappingSchema:
+    """A clone, as the documentation names and adds nodes, and requests share the bound one."""
+    return rest.bind(registry, schema).clone()
+
+
+def _context(registry: Any, service: rest.Service, method: str) -> Any:
+    """The context that a request has, as far as its permissions go: it is not loaded."""
+    request = Request.blank(service.path, method=method)
+    request.registry = registry
+    request.matchdict = dict.fromkeys(re.findall(r"{(\w+)}", service.path), "x")
+    factory = getattr(service, "factory", None) or registry.getUtility(IRootFactory)
+    return factory(request)
+
+
+def _answers(registry: Any, derived: set[str], declared: dict[str, Any]) -> dict[str, Any]:
+    schemas = {status: _bound(registry, schema) for status, schema in declared.items()}
+    for status in derived - schemas.keys():
+        shape, description = ANSWERS[status]
+        schemas[status] = shape(description=description)
+    for status in HEADERS.keys() & schemas.keys():
+        if "header" not in schemas[status]:
+            schemas[status].add(HEADERS[status](name="header"))
+    return dict(sorted(schemas.items()))
