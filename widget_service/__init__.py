@@ -82,10 +82,15 @@ def configure(
 def includeme(config: Any) -> None:
     """The core. Plugins include it too, so the order of ``pyramid.includes`` is free."""
     if not hasattr(config.registry, "settings_declared"):
-        settings.setup(config.registry, Source(config.registry.settings))
+        # An application of somebody else's that includes this one: there is nothing but its
+        # settings, of which Pyramid has made some into other things than text.
+        texts = {k: v for k, v in config.registry.settings.items() if isinstance(v, str)}
+        settings.setup(config.registry, Source(texts))
+        config.action("check settings", settings.check, args=(config.registry,), order=-1000)
     # Everything below declares its settings, so this is first.
     config.include(".settings")
     config.include(".cli")
+    config.include(".configuration")
     config.include(".db")
     config.include(".migrations")
     # A view that names no permission is for administrators, and without a plugin that says who

@@ -19,7 +19,9 @@ import zope.sqlalchemy
 from pyramid.decorator import reify
 from pyramid.request import Request as PyramidRequest
 from sqlalchemy import DateTime, Engine, Executable, MetaData, Row, engine_from_config, event
+from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -91,19 +93,50 @@ def not_in_memory(node: Any, value: str) -> None:
         raise colander.Invalid(node, "an in-memory SQLite database does not work; name a file")
 
 
+def without_password(url: str) -> str:
+    """A database URL as people may see it."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "***"
+
+
 class SQLAlchemySettings(colander.MappingSchema):
-    """``sqlalchemy.*``: the family of SQLAlchemy's engine_from_config."""
+    """``sqlalchemy.*``: of SQLAlchemy's engine_from_config."""
 
     url = setting(
         Text(),
         colander.required,
         "Where the database is: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
         not_in_memory,
-        secret=True,
+        secret=without_password,
+        sample=lambda: "sqlite:///%(here)s/widget_service.sqlite",
     )
-
-    def __init__(self, *args: Any, **kw: Any) -> None:
-        super().__init__(*args, unknown="preserve", **kw)
+    pool_size = setting(
+        WholeNumber(),
+        5,
+        "Connections that are kept, for each process, and as many for reading.",
+        colander.Range(1, 10_000),
+    )
+    max_overflow = setting(
+        WholeNumber(), 10, "Connections on top of these, under load.", colander.Range(0, 10_000)
+    )
+    pool_timeout = setting(
+        WholeNumber(),
+        5,
+        "How long a request waits for a connection before it is answered 503, in seconds.",
+        colander.Range(0, 600),
+    )
+    pool_recycle = setting(
+        WholeNumber(),
+        -1,
+        "After how many seconds a connection is replaced; -1 for never.",
+        colander.Range(-1, 86400),
+    )
+    pool_pre_ping = setting(
+        Flag(), default=True, help_text="Try a connection to PostgreSQL before it is used."
+    )
+    echo = setting(Flag(), default=False, help_text="Log every statement, with its values.")
 
 
 class TransactionSettings(colander.MappingSchema):
@@ -123,9 +156,6 @@ class TransactionSettings(colander.MappingSchema):
     annotate_user = setting(
         Text(), "false", "Look up the user on every request to label transactions: costly."
     )
-
-    def __init__(self, *args: Any, **kw: Any) -> None:
-        super().__init__(*args, unknown="preserve", **kw)
 
 
 class Database:

@@ -60,6 +60,7 @@ def setting(
     validator: Any = None,
     *,
     secret: bool | Callable[[str], str] = False,
+    sample: Callable[[], str] | None = None,
 ) -> colander.SchemaNode:
     """Declare one setting of a schema.
 
@@ -67,6 +68,7 @@ def setting(
     :param default: the typed value where nobody sets it; ``colander.required`` for none
     :param help_text: one line for the operator
     :param secret: never show the value, or only what this function makes of it
+    :param sample: makes a value for a sample .ini file, where the default does not do
     """
     return colander.SchemaNode(
         typ,
@@ -74,6 +76,7 @@ def setting(
         validator=validator,
         description=help_text,
         secret=secret,
+        sample=sample,
         missing_msg="this setting has no default and must be set",
     )
 
@@ -96,7 +99,7 @@ class Family(NamedTuple):
     @property
     def is_open(self) -> bool:
         """Does it keep keys that it does not name? A library's may."""
-        return bool(self.schema.typ.unknown == "preserve")
+        return bool(getattr(self.schema, "unknown", "") == "preserve")
 
     def nodes(self) -> dict[str, colander.SchemaNode]:
         """Each setting by its key."""
@@ -238,7 +241,6 @@ class PyramidSettings(colander.MappingSchema):
     )
     debug_notfound = setting(Flag(), default=False, help_text="Log each URL that is nobody's.")
     debug_routematch = setting(Flag(), default=False, help_text="Log which route each URL matches.")
-    debug_templates = setting(Flag(), default=False, help_text="Pyramid's; for templates.")
     reload_all = setting(Flag(), default=False, help_text="All of the reload_ settings.")
     reload_templates = setting(
         Flag(), default=False, help_text="Read a template again when it has changed."
@@ -246,12 +248,8 @@ class PyramidSettings(colander.MappingSchema):
     reload_assets = setting(
         Flag(), default=False, help_text="Look again which files there are, on each request."
     )
-    reload_resources = setting(Flag(), default=False, help_text="The old name of reload_assets.")
     prevent_http_cache = setting(
         Flag(), default=False, help_text="Ignore the caching headers that views ask for."
-    )
-    prevent_cachebust = setting(
-        Flag(), default=False, help_text="Leave versions out of the URLs of static files."
     )
 
 
@@ -265,7 +263,7 @@ def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -
 
     Not ``add_settings``: Pyramid's Configurator has a method of that name. A setting with a
     mistake has its default in the values, None where it has none, so that the includeme can go on
-    and the other mistakes are found too. A schema with ``unknown="preserve"`` is a library's
+    and the other mistakes are found too. A schema with ``unknown = "preserve"`` is a library's
     family: it keeps the keys that it does not name, as text.
     """
     values = config.registry.settings_declared.add(Family(prefix, schema, config.package_name))
@@ -281,6 +279,12 @@ def refuse_setting(config: Any, key: str, text: str) -> None:
     :param text: what would be right
     """
     config.registry.settings_declared.refuse(key, text)
+
+
+def check(registry: Any) -> None:
+    """:raises StartupError: with every problem that was found so far"""
+    if registry.settings_declared.problems:
+        raise StartupError(registry.settings_declared.problems)
 
 
 def setup(registry: Any, source: Source) -> None:

@@ -104,6 +104,8 @@ class TokenSettings(colander.MappingSchema):
 class PasswordSettings(colander.MappingSchema):
     """``passlib.*``: the family of passlib's CryptContext; other keys go to it as they are."""
 
+    unknown = "preserve"
+
     schemes = setting(
         Listed(Text()), ("argon2",), "The hashes that are accepted; the first one makes new ones."
     )
@@ -121,9 +123,6 @@ class PasswordSettings(colander.MappingSchema):
     argon2__parallelism = setting(
         WholeNumber(), 1, "Argon2id: threads of one hash.", colander.Range(1, 64)
     )
-
-    def __init__(self, *args: Any, **kw: Any) -> None:
-        super().__init__(*args, unknown="preserve", **kw)
 
 
 def includeme(config: Any) -> None:
