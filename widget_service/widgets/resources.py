@@ -42,7 +42,7 @@ class NamedWidget(Context):
         :raises NotFound: there is none
         :raises Failure: a PUT that would create one under an illegal name
         """
-        wrong = illegal_name(self.name)
+        wrong = illegal_name(self.name, self.typed)
         creates = self.request.method == "PUT"
         if wrong and creates:
             raise Failure(wrong)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import re
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import colander
@@ -13,69 +13,82 @@ import idna
 from dateutil import parser as dateutil
 
 from widget_service import settings
-from widget_service.answers import answer
+from widget_service.answers import Located, Paged, Tagged, answer
 from widget_service.fields import Flag, Text, WholeNumber, field, shown
+from widget_service.rendering import short_date
 from widget_service.widgets.models import NAME_LENGTH, URL_LENGTH
 
 NAME = re.compile(r"[a-z0-9_-]+")
 DEADLINE_LENGTH = 64
 # No step into another time zone leaves the years that a datetime has.
 LAST_YEAR = 9990
-# RFC 3986, 2: what is neither reserved nor unreserved; with white space and control characters.
-NOT_IN_URL = re.compile(r'[\x00-\x20\x7f-\xa0"<>\\^`{|}\s]')
-LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+# Of ASCII's visible characters those that no URL has (RFC 3986, 2), and the space.
+NOT_IN_URL = re.compile(r'[ "<>\\^`{|}]')
+# RFC 1123, 2.1
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# Every time zone has a last 23:59:59 of a day, but where clocks are changed at midnight there are
+# two, or none: fold means the second one, or the last second before the gap.
+END_OF_DAY = time(23, 59, 59, fold=1)
 
 
-def illegal_name(name: str) -> str | None:
-    """What is wrong with a widget's name; None for a legal one."""
+def illegal_name(name: str, typed: str) -> str | None:
+    """What is wrong with a widget's name; None for a legal one.
+
+    :param typed: the name as the client wrote it, for the message
+    """
     if not NAME.fullmatch(name):
         return (
-            f"'{shown(name)}' contains one or more invalid characters. Widget name must contain "
+            f"'{shown(typed)}' contains one or more invalid characters. Widget name must contain "
             "only lowercase letters, numbers, hyphen and underscore characters."
         )
     if len(name) > NAME_LENGTH:
-        return f"'{name}' is too long. Widget name must have at most {NAME_LENGTH} characters."
+        return f"'{typed}' is too long. Widget name must have at most {NAME_LENGTH} characters."
     return None
 
 
-def widget_name(node: Any, value: str) -> None:
+def legal_name(node: Any, value: str) -> None:
     """:raises colander.Invalid: not a legal name"""
-    wrong = illegal_name(value)
+    wrong = illegal_name(value, value)
     if wrong:
         raise colander.Invalid(node, wrong)
 
 
-def info_url(node: Any, value: str) -> None:
+def public_url(node: Any, value: str) -> None:
     """:raises colander.Invalid: not a public http or https URL (RFC 3986, RFC 9110, 4.2)"""
-    if len(value) > URL_LENGTH or not _is_url(value):
-        hint = "" if "://" in value else f" Did you mean: http://{shown(value)}"
+    if not _is_public_url(value):
+        meant = f"http://{value}"
+        hint = f" Did you mean: {meant}" if _is_public_url(meant) else ""
         raise colander.Invalid(node, f"{shown(value)} is not a valid URL.{hint}")
 
 
-def _is_url(value: str) -> bool:
-    if NOT_IN_URL.search(value):
+def _is_public_url(value: str) -> bool:
+    # Not printable are control and format characters, line ends, and lone surrogates.
+    if len(value) > URL_LENGTH or not value.isprintable() or NOT_IN_URL.search(value):
         return False
     try:
-        value.encode("utf-8")
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
         return False
-    if parts.scheme not in ("http", "https") or "@" in parts.netloc or port == 0:
-        return False
-    return _is_public_host(parts.hostname or "")
+    # Neither user:password@ nor the [] of an IPv6 address.
+    plain = "@" not in parts.netloc and "[" not in parts.netloc
+    return (
+        parts.scheme in ("http", "https")
+        and plain
+        and port != 0
+        and _is_public_host(parts.hostname or "")
+    )
 
 
 def _is_public_host(host: str) -> bool:
-    """Dotted, and neither an IP address in any spelling nor this machine."""
+    """Dotted, and neither an IPv4 address in any spelling nor this machine."""
     try:
         ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
     except idna.IDNAError:
         return False
-    labels = ascii_host.removesuffix(".").split(".")
-    if len(labels) < 2 or len(ascii_host) > 253 or not all(map(LABEL.fullmatch, labels)):
+    *domains, top = ascii_host.removesuffix(".").split(".")
+    if not domains or not all(map(LABEL.fullmatch, (*domains, top))):
         return False
-    top = labels[-1].lower()
     # A host that ends in a number is an IPv4 address to some (URL standard, 3.5): 127.1, 0x7f.1
     return top != "localhost" and not top[0].isdigit() and len(top) > 1
 
@@ -99,10 +112,10 @@ class Deadline(Text):
         if day < today:
             raise colander.Invalid(
                 node,
-                f"Successfully parsed {text} as {day:%b %d %Y}. "
+                f"Successfully parsed {text} as {short_date(day)}. "
                 "However, this value must be a date in the future",
             )
-        return datetime.combine(day, time(23, 59, 59), self.zone).astimezone(UTC)
+        return datetime.combine(day, END_OF_DAY, self.zone).astimezone(UTC)
 
 
 def _parse_date(text: str, today: date) -> date | None:
@@ -118,7 +131,7 @@ def _parse_date(text: str, today: date) -> date | None:
 
 
 class _Update(colander.MappingSchema):
-    info_url = field(Text(), info_url, title="URL", format="url")
+    info_url = field(Text(), public_url, title="URL", format="url")
     deadline = field(Text(), title="Deadline")
 
     def after_bind(self, _node: Any, kw: dict[str, Any]) -> None:
@@ -127,7 +140,7 @@ class _Update(colander.MappingSchema):
 
 
 class _Creation(_Update):
-    name = field(Text(), widget_name, title="Name")
+    name = field(Text(), legal_name, title="Name")
 
 
 class Creation(colander.MappingSchema):
@@ -144,6 +157,9 @@ class Update(colander.MappingSchema):
 
 class Positive(WholeNumber):
     """A page number or size."""
+
+    # The documentation shows it.
+    swagger: ClassVar = {"minimum": 1}
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """:raises colander.Invalid: no number, or not a positive one"""
@@ -207,6 +223,7 @@ class _Widget(colander.MappingSchema):
 class Widget(colander.MappingSchema):
     """One widget."""
 
+    header = Tagged()
     body = _Widget()
 
 
@@ -236,6 +253,7 @@ class _WidgetPage(colander.MappingSchema):
 class WidgetPage(colander.MappingSchema):
     """A page of widgets."""
 
+    header = Paged()
     body = _WidgetPage()
 
 
@@ -246,6 +264,14 @@ class _Written(colander.MappingSchema):
 
 
 class Written(colander.MappingSchema):
-    """A widget was added or updated."""
+    """A widget was updated."""
 
+    header = Tagged()
+    body = _Written()
+
+
+class Added(colander.MappingSchema):
+    """A widget was added."""
+
+    header = Located()
     body = _Written()

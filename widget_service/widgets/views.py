@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from widget_service import rendering, settings
-from widget_service.answers import Empty, Fail
+from widget_service.answers import Empty, Fail, ValidationOrFail
+from widget_service.db import utc_now
 from widget_service.rest import Service, check_preconditions
 from widget_service.widgets import catalogue, schemas
 from widget_service.widgets.resources import Catalogue, NamedWidget
@@ -50,7 +52,7 @@ def list_widgets(request: Any) -> dict[str, Any]:
     permission="widgets:create",
     schema=schemas.Creation(),
     response_schemas={
-        "201": schemas.Written(description="Added."),
+        "201": schemas.Added(description="Added."),
         "409": Fail(description="There is a widget of that name."),
     },
 )
@@ -73,9 +75,11 @@ def get_widget(request: Any) -> dict[str, Any]:
 @widget.put(
     permission="widgets:update",
     schema=schemas.Update(),
+    preconditions=True,
     response_schemas={
         "200": schemas.Written(description="Updated; owner and time of creation are kept."),
-        "201": schemas.Written(description="Added, as there was none of that name."),
+        "201": schemas.Added(description="Added, as there was none of that name."),
+        "400": ValidationOrFail(description="A field or the name is not valid."),
         "409": Fail(description="A widget of that name was added meanwhile."),
     },
 )
@@ -91,6 +95,7 @@ def put_widget(request: Any) -> dict[str, Any]:
 
 @widget.delete(
     permission="widgets:delete",
+    preconditions=True,
     response_schemas={"204": Empty(description="Deleted.")},
 )
 def delete_widget(request: Any) -> None:
@@ -130,7 +135,7 @@ def _written(request: Any, name: str, message: str) -> dict[str, Any]:
 def _base(request: Any) -> str:
     """The path of all widgets; by hand, as route_path for each row of a list is slow."""
     prefix = settings.of(request.registry, "rest").prefix
-    return f"{request.script_name}{prefix}{widgets.path}"
+    return f"{quote(request.script_name)}{prefix}{widgets.path}"
 
 
 def _links(request: Any, page: catalogue.Page) -> dict[str, str]:
@@ -155,7 +160,8 @@ class _Shower:
     """Makes of a row what clients see: what is the same for all rows is looked up once."""
 
     def __init__(self, request: Any) -> None:
-        self.now = datetime.now(UTC)
+        # To the second, as deadlines are: a day's last second is not past it.
+        self.now = utc_now()
         self.zone = settings.of(request.registry, "rest").time_zone
         self.show_email = settings.of(request.registry, "widgets").show_owner_email
         self.base = _base(request)
