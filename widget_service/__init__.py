@@ -13,7 +13,7 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutio
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.registry import Registry
 
-from widget_service import settings
+from widget_service import plugins, settings
 from widget_service.principals import UNDECLARED
 from widget_service.security import Closed
 from widget_service.settings import Problem, StartupError
@@ -74,8 +74,8 @@ def configure(
         _include(config, plugin)
     declared.refuse_unread()
     _commit(config)
-    if declared.problems:
-        raise StartupError(declared.problems)
+    settings.check(registry)
+    plugins.check(registry)
     return config
 
 
@@ -91,6 +91,7 @@ def includeme(config: Any) -> None:
     config.include(".settings")
     config.include(".cli")
     config.include(".configuration")
+    config.include(".plugins")
     config.include(".db")
     config.include(".migrations")
     # A view that names no permission is for administrators, and without a plugin that says who

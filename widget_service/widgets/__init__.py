@@ -16,5 +16,13 @@ def includeme(config: Any) -> None:
     # Owners are users.
     config.include("widget_service.auth")
     config.include(settings)
+    config.declare_permissions(
+        {
+            "widgets:read": "list and show widgets",
+            "widgets:create": "add widgets",
+            "widgets:update": "change widgets, and add them under a name",
+            "widgets:delete": "delete widgets",
+        }
+    )
     config.add_migrations("widget_service.widgets:migrations")
     config.include(routes)
