@@ -93,6 +93,7 @@ def includeme(config: Any) -> None:
     config.include(".configuration")
     config.include(".plugins")
     config.include(".db")
+    config.include(".events")
     config.include(".migrations")
     # A view that names no permission is for administrators, and without a plugin that says who
     # is who it is for nobody.

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from widget_service import configure_file
+from widget_service import configure_file, db
 from widget_service.settings import StartupError
 
 DEFAULT_INI = "development.ini"
@@ -65,7 +65,7 @@ def add_command(
 @contextmanager
 def session(registry: Any) -> Iterator[Session]:
     """A session for a command: committed at the end, rolled back by an exception."""
-    with Session(registry.database.write_engine) as dbsession, dbsession.begin():
+    with db.new_session(registry) as dbsession, dbsession.begin():
         yield dbsession
 
 

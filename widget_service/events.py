@@ -1,0 +1,90 @@
+"""Domain events: how plugins react to each other without knowing each other's insides.
+
+A plugin describes what happens in it, and its logic publishes that in the transaction::
+
+    @dataclass(frozen=True)
+    class GadgetSold(DomainEvent):
+        name: str
+
+    events.publish(GadgetSold(session, name="first"))
+
+Another plugin subscribes in its includeme, in either of two ways::
+
+    config.add_subscriber(on_gadget_sold, GadgetSold)
+    config.add_commit_subscriber(after_gadget_sold, GadgetSold)
+
+The first is called in the transaction. What it writes with ``event.session`` is committed or
+rolled back with everything else, and it can veto: an error of :mod:`widget_service.errors` that it
+raises is the answer to the request, and nothing is written. The second is called once the
+transaction is committed, and never when it is rolled back. It cannot veto: whatever it raises is
+logged. ``event.session`` is closed to it; ``cli.session(event.registry)`` opens a new one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+
+PENDING = "after commit"
+
+
+@dataclass(frozen=True)
+class DomainEvent:
+    """Something that happens in the transaction of ``session``."""
+
+    session: Session
+
+    @property
+    def registry(self) -> Any:
+        """The registry of the application in which it happens."""
+        return self.session.info["registry"]
+
+
+def publish(event: DomainEvent) -> None:
+    """Call the subscribers of an event.
+
+    Publish outside of ``begin_nested()``: what is rolled back to a savepoint did not happen.
+
+    :raises Exception: what a subscriber raises, such as a veto
+    """
+    event.registry.notify(event)
+
+
+def add_commit_subscriber(
+    config: Any, subscriber: Callable[[Any], None], event_type: type[DomainEvent]
+) -> None:
+    """Have ``subscriber`` called after the transaction of an event is committed (a directive)."""
+    subscriber = config.maybe_dotted(subscriber)
+
+    def wait(event: DomainEvent) -> None:
+        info = event.session.info
+        if PENDING not in info:
+            info[PENDING] = []
+            sqlalchemy_event.listen(event.session, "after_commit", _committed)
+        info[PENDING].append((subscriber, event))
+
+    config.add_subscriber(wait, event_type)
+
+
+def _committed(session: Session) -> None:
+    # SQLAlchemy calls this for the release of a savepoint as well.
+    if session.in_nested_transaction():
+        return
+    pending, session.info[PENDING] = session.info[PENDING], []
+    for subscriber, event in pending:
+        try:
+            subscriber(event)
+        except Exception:
+            log.exception("%s failed after the commit of %s", subscriber, type(event).__name__)
+
+
+def includeme(config: Any) -> None:
+    """Add the directive."""
+    config.add_directive("add_commit_subscriber", add_commit_subscriber)
