@@ -11,13 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 import colander
+from pyramid.config import PHASE3_CONFIG
+from pyramid.interfaces import ITweens
 
 from widget_service import settings
 from widget_service.fields import Listed, Text, WholeNumber
 from widget_service.settings import setting
 
 EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*@]+")
+# As browsers send it: in lower case, a host name in ASCII, nothing after the port (RFC 6454, 6.2).
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
 
 
 def origins(node: Any, values: tuple[str, ...]) -> None:
@@ -57,7 +60,7 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
         if values.origins == ("*",):
             headers["Access-Control-Allow-Origin"] = "*"
         else:
-            response.vary = (*(response.vary or ()), "Origin")
+            response.vary = {*(response.vary or ()), "Origin"}
             origin = request.headers.get("Origin")
             if origin not in values.origins:
                 return response
@@ -75,6 +78,11 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
 def includeme(config: Any) -> None:
     """Put the tween outside of all others: whatever they answer, it needs the headers."""
     config.declare_settings("cors", CorsSettings())
-    config.add_tween(
-        "widget_service.cors.tween_factory", over="pyramid_tm.tm_tween_factory"
-    )
+    # After every plugin has added its tweens: the last one added is the outermost. add_tween
+    # itself is too early for that, whenever it is called.
+    config.action("cors", _add_tween, args=(config.registry,), order=PHASE3_CONFIG + 1)
+
+
+def _add_tween(registry: Any) -> None:
+    tweens = registry.getUtility(ITweens)
+    tweens.add_implicit("widget_service.cors.tween_factory", tween_factory)

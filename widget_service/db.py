@@ -18,10 +18,20 @@ import pyramid_tm
 import zope.sqlalchemy
 from pyramid.decorator import reify
 from pyramid.request import Request as PyramidRequest
-from sqlalchemy import DateTime, Engine, Executable, MetaData, Row, engine_from_config, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Engine,
+    Executable,
+    MetaData,
+    Row,
+    engine_from_config,
+    event,
+    make_url,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -29,6 +39,9 @@ from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.settings import setting
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# How long PostgreSQL's host has to answer, in seconds. The driver's own patience is two minutes.
+CONNECT_TIMEOUT = 5
 
 
 class Base(DeclarativeBase):
@@ -51,7 +64,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """:raises TypeError: the datetime has no time zone"""
         if value is None:
             return None
@@ -59,7 +72,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise TypeError(f"{value!r} has no time zone")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """SQLite keeps no zone, PostgreSQL answers in the session's: both become UTC."""
         if value is None:
             return None
@@ -79,11 +92,11 @@ class DatabaseSettings(colander.MappingSchema):
         default=False,
         help_text="Apply outstanding migrations at start; otherwise refuse to start.",
     )
-    sqlite_busy_timeout = setting(
+    lock_timeout = setting(
         WholeNumber(),
         5000,
-        "How long a write waits for another one on SQLite, in milliseconds.",
-        colander.Range(0, 600_000),
+        "How long a write waits for another one before it is answered 503, in milliseconds.",
+        colander.Range(1, 600_000),
     )
 
 
@@ -134,9 +147,12 @@ class SQLAlchemySettings(colander.MappingSchema):
         colander.Range(-1, 86400),
     )
     pool_pre_ping = setting(
-        Flag(), default=True, help_text="Try a connection to PostgreSQL before it is used."
+        Flag(), default=True, help_text="Try a connection to PostgreSQL before it is used to write."
     )
-    echo = setting(Flag(), default=False, help_text="Log every statement, with its values.")
+    hide_parameters = setting(
+        Flag(), default=True, help_text="Leave the values of statements out of logs."
+    )
+    echo = setting(Flag(), default=False, help_text="Log every statement.")
 
 
 class TransactionSettings(colander.MappingSchema):
@@ -161,23 +177,27 @@ class TransactionSettings(colander.MappingSchema):
 class Database:
     """The engines of one application: one whose transactions write, one that only reads."""
 
-    def __init__(self, options: Mapping[str, Any], busy_timeout: int) -> None:
+    def __init__(self, options: Mapping[str, Any], lock_timeout: int) -> None:
         """
         :param options: the keys of engine_from_config, without a prefix
-        :param busy_timeout: how long SQLite waits for a lock, in milliseconds
+        :param lock_timeout: how long a statement waits for a lock, in milliseconds
         """
-        self.write_engine = engine_from_config(dict(options), prefix="")
-        self.read_engine = engine_from_config(
-            dict(options), prefix="", isolation_level="AUTOCOMMIT"
-        )
-        if self.write_engine.dialect.name == "sqlite":
-            _prepare_sqlite(self.write_engine, busy_timeout, read_only=False)
-            _prepare_sqlite(self.read_engine, busy_timeout, read_only=True)
+        make = _sqlite_engine if is_sqlite(options["url"]) else _postgresql_engine
+        self.write_engine = make(options, lock_timeout, read_only=False)
+        self.read_engine = make(options, lock_timeout, read_only=True)
 
     def read(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
     ) -> Sequence[Row[Any]]:
         """The rows of a statement that only reads, as they are committed now."""
+        try:
+            with self.read_engine.connect() as connection:
+                return connection.execute(statement, parameters).fetchall()
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        # The database closed the connection while nobody used it. To read twice does no harm,
+        # and costs less than to try each connection before it is used.
         with self.read_engine.connect() as connection:
             return connection.execute(statement, parameters).fetchall()
 
@@ -202,7 +222,7 @@ class Request(PyramidRequest):  # type: ignore[misc]  # Pyramid has no types
         """
         if not self.environ.get("tm.active"):
             raise RuntimeError(f"a {self.method} request has no transaction: use request.read")
-        session = Session(self.registry.database.write_engine)
+        session = new_session(self.registry)
         # "changed": zope.sqlalchemy sees ORM flushes only, and would roll back what a Core
         # statement wrote.
         zope.sqlalchemy.register(session, transaction_manager=self.tm, initial_state="changed")
@@ -227,6 +247,11 @@ class Request(PyramidRequest):  # type: ignore[misc]  # Pyramid has no types
         return self.read(statement, parameters)
 
 
+def new_session(registry: Any) -> Session:
+    """A session that writes; its ``info`` leads what happens in it to the application."""
+    return Session(registry.database.write_engine, info={"registry": registry})
+
+
 def is_unsafe(request: PyramidRequest) -> bool:
     """Does the request get a transaction? (pyramid_tm's activate hook; RFC 9110, 9.2.1)"""
     return request.method not in SAFE_METHODS
@@ -245,32 +270,67 @@ def pshell_setup(env: dict[str, Any]) -> Iterator[None]:
     request.tm.abort()
 
 
-def _prepare_sqlite(engine: Engine, busy_timeout: int, *, read_only: bool) -> None:
+def is_sqlite(url: str) -> bool:
+    """Is it SQLite's? If not, it is PostgreSQL's."""
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
+    # A connection to a file is not lost.
+    engine = engine_from_config({**options, "pool_pre_ping": False}, prefix="", **_level(read_only))
+
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not begin transactions of its own: it begins too late, and DEFERRED.
         connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {busy_timeout}")
+        connection.execute(f"PRAGMA busy_timeout = {lock_timeout}")
         connection.execute("PRAGMA journal_mode = WAL")
+        # Some builds of SQLite ask for less with WAL: a power failure would then undo commits.
+        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
 
+    if not read_only:
+        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "reset", _end_transaction)
+    return engine
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # DEFERRED would take the write lock at the first write, after having read: two such
+    # transactions refuse each other. IMMEDIATE makes the second one wait.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _end_transaction(connection: DBAPIConnection, _record: object, _state: object) -> None:
+    # After a COMMIT that failed SQLite is still inside the transaction; the next user of the
+    # connection would read what was never committed.
+    if connection.in_transaction:
+        connection.rollback()
+
+
+def _postgresql_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
+    url = make_url(options["url"])
+    switches = f"-c lock_timeout={lock_timeout}"
     if read_only:
-        return
+        switches += " -c default_transaction_read_only=on"
+    return engine_from_config(
+        {**options, "pool_pre_ping": options["pool_pre_ping"] and not read_only},
+        prefix="",
+        # The URL may name others, which come last and so count.
+        connect_args=patience(url) | {"options": f"{switches} {url.query.get('options', '')}"},
+        **_level(read_only),
+    )
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        # DEFERRED would take the write lock at the first write, after having read: two such
-        # transactions refuse each other. IMMEDIATE makes the second one wait.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    @event.listens_for(engine, "reset")
-    def reset(connection: DBAPIConnection, _record: object, _state: object) -> None:
-        # After a COMMIT that failed SQLite is still inside the transaction; the next user of
-        # the connection would read what was never committed.
-        if connection.in_transaction:
-            connection.rollback()
+def patience(url: URL) -> dict[str, Any]:
+    """How long to wait for PostgreSQL's host, as the driver wants to hear it."""
+    return {"connect_timeout": url.query.get("connect_timeout", CONNECT_TIMEOUT)}
+
+
+def _level(read_only: bool) -> dict[str, str]:  # noqa: FBT001  (its only argument)
+    return {"isolation_level": "AUTOCOMMIT"} if read_only else {}
 
 
 def includeme(config: Any) -> None:
@@ -282,14 +342,14 @@ def includeme(config: Any) -> None:
         config.registry.settings[f"tm.{key}"] = value
     config.set_request_factory(Request)
     config.include(pyramid_tm)
-    config.action(
-        "database", _connect, args=(config.registry, vars(family), values.sqlite_busy_timeout)
-    )
+    config.action("database", _connect, args=(config.registry, vars(family), values.lock_timeout))
 
 
-def _connect(registry: Any, options: Mapping[str, Any], busy_timeout: int) -> None:
+def _connect(registry: Any, options: Mapping[str, Any], lock_timeout: int) -> None:
+    if options["url"] is None:
+        return  # which is a mistake that is known already
     try:
-        registry.database = Database(options, busy_timeout)
-    except Exception as error:
+        registry.database = Database(options, lock_timeout)
+    except Exception as error:  # noqa: BLE001  (drivers raise what they like)
         # Whatever SQLAlchemy or the driver dislikes about the family's values.
         registry.settings_declared.refuse("sqlalchemy.url", f"SQLAlchemy says: {error}")

@@ -11,13 +11,15 @@ Four shapes of a body, never mixed:
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken, URLDecodeError
 from pyramid.httpexceptions import HTTPException, HTTPForbidden, HTTPMethodNotAllowed, HTTPNotFound
 from pyramid.response import Response
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from widget_service.rendering import dump_json
@@ -150,44 +152,70 @@ def allowed(methods: Any) -> str:
 
 
 def http_error(error: HTTPException, _request: Any) -> Response:
-    """Whatever else Pyramid or a plugin raises: its status and headers, our body."""
+    """Whatever else Pyramid or a plugin raises: its status, headers and text, our body."""
+    if error.empty_body:
+        return Response(status=error.status, headerlist=error.headerlist)
     kept = {k: v for k, v in error.headers.items() if k.lower() not in _BODY_HEADERS}
-    return respond(error.status_int, {"message": error.title}, kept)
+    return respond(error.status_int, {"message": error.detail or error.title}, kept)
 
 
 _BODY_HEADERS = ("content-type", "content-length")
 
 
-def undecodable(_error: Exception, _request: Any) -> Response:
-    """400 for a path or a query string that is not UTF-8."""
-    return service_error(Invalid({"url": "The URL is not valid UTF-8"}), None)
+def raise_returned(view: Callable[[Any, Any], Any], _info: Any) -> Callable[[Any, Any], Any]:
+    """A view deriver: an HTTPException that a view returns gets the body of a raised one."""
+
+    def raising(context: Any, request: Any) -> Any:
+        response = view(context, request)
+        if isinstance(response, HTTPException):
+            raise response
+        return response
+
+    return raising
+
+
+def undecodable(error: UnicodeDecodeError, request: Any) -> Response:
+    """400 for a path or a query string that is not UTF-8; other bytes are a mistake of ours."""
+    try:
+        request.path_info, request.GET  # noqa: B018  (to read them is to decode them)
+    except UnicodeDecodeError:
+        return service_error(Invalid({"url": "The URL is not valid UTF-8"}), request)
+    return unexpected(error, request)
 
 
 def unavailable(error: Exception, request: Any) -> Response:
     """503: the database is away, locked or full. What was to be written is not."""
-    log.error("database unavailable: %s %s: %s", request.method, request.path_info, error)
+    # Not the error itself: it quotes the statement.
+    reason = getattr(error, "orig", error)
+    log.error("database unavailable: %s %s: %s", request.method, _path(request), reason)
     return respond(503, {"message": UNAVAILABLE}, {"Retry-After": RETRY_AFTER})
 
 
 def database_error(error: DBAPIError, request: Any) -> Response:
-    """503 where the connection was lost in the middle, 500 for a statement that is wrong."""
-    if error.connection_invalidated:
+    """503 where it may work later, 500 for a statement that is wrong."""
+    # To SQLite a mistake in a statement is operational, too.
+    mistaken = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    if error.connection_invalidated or (isinstance(error, OperationalError) and not mistaken):
         return unavailable(error, request)
     return unexpected(error, request)
 
 
 def unexpected(error: Exception, request: Any) -> Response:
     """500 for a mistake of ours: everything for the log, nothing for the client."""
-    log.error("unexpected error: %s %s", request.method, request.path_info, exc_info=error)
+    log.error("unexpected error: %s %s", request.method, _path(request), exc_info=error)
     return respond(500, {"message": INTERNAL})
+
+
+def _path(request: Any) -> str:
+    """The path for a log line, quoted: one with a line break must not make two of it."""
+    return quote(request.environ.get("PATH_INFO", ""), encoding="latin-1")
 
 
 VIEWS: tuple[tuple[type[Exception], Any], ...] = (
     (Exception, unexpected),
     (DBAPIError, database_error),
-    (OperationalError, unavailable),
-    (InterfaceError, unavailable),
     (PoolTimeoutError, unavailable),
+    # Of a query string; and of a path, which Pyramid has a view of its own for.
     (UnicodeDecodeError, undecodable),
     (URLDecodeError, undecodable),
     # Those that Pyramid has a view of its own for: one for their base class would lose to it.
@@ -200,7 +228,8 @@ VIEWS: tuple[tuple[type[Exception], Any], ...] = (
 
 
 def includeme(config: Any) -> None:
-    """Register the views."""
+    """Register the views, and have every error end in one of them."""
+    config.add_view_deriver(raise_returned)
     for context, view in VIEWS:
         config.add_exception_view(view, context=context)
     config.add_notfound_view(not_found)

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import logging
+import math
 from datetime import UTC, datetime
+from typing import Any
 
 from widget_service.rendering import dump_json
 
+# What every record has; the rest was given as extra=.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, and the traceback if there is one."""
+    """One JSON object a line: time, level, logger, message, and the traceback if there is one.
+
+    What was logged with ``extra=`` comes under its own names. No value of a record is too odd: a
+    log line must not be lost because of what it is about.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, without its end."""
+        extra = {k: _plain(v) for k, v in vars(record).items() if k not in _STANDARD}
         line = {
+            **extra,
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
         return dump_json(line).decode("utf-8")
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001  (an argument's __str__ may raise anything)
+        return f"{_plain(record.msg)} {_plain(record.args)}"
+
+
+def _plain(value: Any) -> Any:
+    """``value`` where JSON has it, and its text where not."""
+    if isinstance(value, str | int | None) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  (as above)
+        return object.__repr__(value)

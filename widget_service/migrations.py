@@ -13,24 +13,26 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from alembic.util import CommandError as AlembicError
 from pyramid.events import ApplicationCreated
+from pyramid.exceptions import ConfigurationError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import settings
-from widget_service.db import Base
+from widget_service.cli import CommandError
+from widget_service.db import Base, UtcDateTime, is_sqlite, patience
 from widget_service.settings import Problem, StartupError
 
 # Any number will do, as long as every process of the service uses the same one.
@@ -38,7 +40,11 @@ ADVISORY_LOCK = 7_236_482_119
 
 
 def add_migrations(config: Any, location: str) -> None:
-    """Name a plugin's folder of revisions as ``package:folder`` (a directive)."""
+    """Name a plugin's folder of revisions as ``package:folder`` (a directive).
+
+    :raises ConfigurationError: there is no such folder
+    """
+    _folder(location)
     introspectable = config.introspectable("migrations", location, location, "migrations")
     introspectable["location"] = location
     config.action(("migrations", location), introspectables=(introspectable,))
@@ -53,32 +59,79 @@ def scripts(registry: Any) -> ScriptDirectory:
 
 
 def outstanding(registry: Any) -> list[str]:
-    """The heads that the database has not reached."""
+    """The heads that the database has not reached.
+
+    :raises AlembicError: some are missing, and so are the plugins of others that it has reached
+    """
+    script = scripts(registry)
     with registry.database.read_engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_heads()
-    script = scripts(registry)
-    reached = {each.revision for each in script.iterate_revisions(current, "base")}
-    return sorted(set(script.get_heads()) - reached)
+    unknown = unknown_revisions(script, current)
+    known = tuple(set(current) - unknown)
+    reached = {each.revision for each in script.iterate_revisions(known, "base")}
+    missing = sorted(set(script.get_heads()) - reached)
+    if missing and unknown:
+        raise _not_ours(unknown)
+    return missing
 
 
 def upgrade(registry: Any, revision: str = "heads") -> None:
-    """Bring the database to ``revision``; several processes may try at once."""
+    """Bring the database to ``revision``; several processes may try at once.
+
+    :raises AlembicError: there is no such revision, or the database has some that nobody knows
+    """
     script = scripts(registry)
 
     def steps(current: Any, _context: Any) -> Any:
-        return script._upgrade_revs(revision, current)  # noqa: SLF001  (as Alembic's own commands)
+        unknown = unknown_revisions(script, current)
+        known: Any = tuple(set(current) - unknown)
+        found = script._upgrade_revs(revision, known)  # noqa: SLF001  (as Alembic's own commands)
+        # Without them it may look as if nothing were there yet.
+        if unknown and found:
+            raise _not_ours(unknown)
+        return found
 
     _run(registry, script, steps)
 
 
 def downgrade(registry: Any, revision: str) -> None:
-    """Take the database back to ``revision``: ``base``, or ``PLUGIN@base``."""
+    """Take the database back to ``revision``: ``base``, or ``PLUGIN@base``.
+
+    :raises AlembicError: there is no such revision, or the database has some that nobody knows
+    """
     script = scripts(registry)
 
     def steps(current: Any, _context: Any) -> Any:
         return script._downgrade_revs(revision, current)  # noqa: SLF001  (as above)
 
     _run(registry, script, steps)
+
+
+def unknown_revisions(script: ScriptDirectory, current: Sequence[str]) -> set[str]:
+    """Those of the database's revisions that no included plugin has."""
+    return set(current) - {each.revision for each in script.walk_revisions()}
+
+
+@contextmanager
+def explained(script: ScriptDirectory, context: MigrationContext) -> Iterator[None]:
+    """Say what an operator can do where Alembic merely cannot find a revision.
+
+    :raises AlembicError: instead of Alembic's own
+    """
+    current = context.get_current_heads()
+    try:
+        yield
+    except AlembicError as error:
+        unknown = unknown_revisions(script, current)
+        raise (_not_ours(unknown) if unknown else error) from error
+
+
+def _not_ours(unknown: set[str]) -> AlembicError:
+    return AlembicError(
+        f"the database has revisions that no included plugin has ({', '.join(sorted(unknown))}); "
+        "include the plugin again, or, to be rid of it, include it once more and run: "
+        "widget-service migrate --down PLUGIN@base"
+    )
 
 
 def differences(registry: Any) -> list[Any]:
@@ -96,17 +149,33 @@ def options(registry: Any) -> dict[str, Any]:
         # SQLite cannot alter a table: Alembic makes a new one and moves the rows.
         "render_as_batch": True,
         "compare_type": True,
+        "render_item": _render,
     }
 
 
+def _render(kind: str, thing: Any, _context: object) -> str | Literal[False]:
+    """A migration knows plain types only: it must still run when the models have moved on."""
+    if kind == "type" and isinstance(thing, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    return False
+
+
 def tables(registry: Any) -> frozenset[str]:
-    """The tables of the included plugins: those whose models are in a package of theirs."""
-    packages = tuple(location.partition(":")[0] + "." for location in registry.migrations)
-    return frozenset(
-        mapper.local_table.name  # type: ignore[attr-defined]
+    """The tables of the included plugins: all but those of models in other packages."""
+    packages = {location.partition(":")[0] for location in registry.migrations}
+    others = {
+        table
         for mapper in Base.registry.mappers
-        if mapper.class_.__module__.startswith(packages)
-    )
+        if not packages & _and_parents(mapper.class_.__module__)
+        for table in (*mapper.tables, *(each.secondary for each in mapper.relationships))
+    }
+    return frozenset(table.name for table in Base.metadata.sorted_tables if table not in others)
+
+
+def _and_parents(module: str) -> set[str]:
+    """``{"a.b", "a"}`` for ``"a.b"``."""
+    parts = module.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
 
 
 def _is_ours(
@@ -126,21 +195,23 @@ def connection(url: Any) -> Iterator[Connection]:
     """A connection in a transaction in which nobody else migrates."""
     # An engine of its own: with foreign keys on, SQLite would delete the children of every
     # table that a batch migration replaces.
-    engine = create_engine(url)
+    sqlite = is_sqlite(url)
+    engine = create_engine(url, connect_args={} if sqlite else patience(url))
     try:
         with engine.connect() as connected:
-            if engine.dialect.name == "sqlite":
+            if sqlite:
                 # Set to None the driver begins no transaction before DDL, so ours holds.
                 connected.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
                 connected.exec_driver_sql("PRAGMA busy_timeout = 60000")
+                connected.exec_driver_sql("PRAGMA journal_mode = WAL")
                 connected.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connected.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             yield connected
-            if engine.dialect.name == "sqlite":
+            if sqlite:
                 broken = connected.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
-                    raise RuntimeError(f"the migration broke foreign keys: {broken}")
+                    raise AlembicError(f"the migrations break foreign keys: {broken}")
             connected.commit()
     finally:
         engine.dispose()
@@ -152,7 +223,8 @@ def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> N
         EnvironmentContext(Config(), script, fn=steps) as environment,
     ):
         environment.configure(connection=connected, **options(registry))
-        environment.run_migrations()
+        with explained(script, environment.get_context()):
+            environment.run_migrations()
 
 
 def at_start(event: ApplicationCreated) -> None:
@@ -166,21 +238,37 @@ def at_start(event: ApplicationCreated) -> None:
         if settings.of(registry, "database").migrate_at_start:
             upgrade(registry)
         missing = outstanding(registry)
-    except (SQLAlchemyError, CommandError) as error:
-        declared.refuse("sqlalchemy.url", f"the database cannot be used: {error}")
+    except (SQLAlchemyError, AlembicError) as error:
+        declared.refuse("sqlalchemy.url", f"the database cannot be used: {_line(error)}")
         raise StartupError(declared.problems) from error
+    finally:
+        # Servers fork after this: two processes must not have one connection.
+        registry.database.close()
     if missing:
         where = declared.source.file or "FILE.ini"
-        advice = f"outstanding migrations ({', '.join(missing)}); run: widget-service -c {where} migrate"
+        advice = (
+            f"outstanding migrations ({', '.join(missing)}); run: widget-service -c {where} migrate"
+        )
         raise StartupError([Problem("database.migrate_at_start", "false", where, advice)])
 
 
+def _line(error: Exception) -> str:
+    """What the database or Alembic said, in one line."""
+    return " ".join(str(getattr(error, "orig", error)).split())
+
+
 def migrate(registry: Any, args: argparse.Namespace) -> None:
-    """The command ``migrate``: up to the heads, or down to where it is told."""
-    if args.down:
-        downgrade(registry, args.down)
-    else:
-        upgrade(registry)
+    """The command ``migrate``: up to the heads, or down to where it is told.
+
+    :raises CommandError: there is no such revision, or the database does not play along
+    """
+    try:
+        if args.down:
+            downgrade(registry, args.down)
+        else:
+            upgrade(registry)
+    except (SQLAlchemyError, AlembicError) as error:
+        raise CommandError(_line(error)) from error
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -189,10 +277,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _folder(location: str) -> str:
     package, _, folder = location.partition(":")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise StartupError([Problem("migrations", location, package, "there is no such package")])
-    return str(Path(next(iter(spec.submodule_search_locations))) / folder)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    places = spec.submodule_search_locations if spec else None
+    for place in places or ():
+        if (Path(place) / folder).is_dir():
+            return str(Path(place) / folder)
+    raise ConfigurationError(f"there is no folder {location}")
 
 
 def includeme(config: Any) -> None:

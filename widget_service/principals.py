@@ -6,7 +6,7 @@ security policy says which of them a request has.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.security import Denied
@@ -41,7 +41,7 @@ def for_users(context: Any, permission: str) -> bool:
 class Refused(Denied):  # type: ignore[misc]  # Pyramid has no types
     """A policy's no that knows what to answer: status, message and headers of the response."""
 
-    def __new__(cls, *_args: Any, **_kw: Any) -> Refused:
+    def __new__(cls, *_args: Any, **_kw: Any) -> Self:
         """Keep Pyramid's formatting arguments, which a Denied wants to be strings."""
         return super().__new__(cls, "%s", "refused")  # type: ignore[no-any-return]
 

@@ -22,36 +22,44 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 import colander
 import cornice
 import multipart
 from cornice.validators import colander_validator
+from pyramid.httpexceptions import exception_response
 from pyramid.security import NO_PERMISSION_REQUIRED
+from sqlalchemy.exc import DataError
 
 from widget_service import settings
 from widget_service.errors import (
+    NOT_FOUND,
     Invalid,
+    NotFound,
     PreconditionFailed,
     TooLarge,
     UnsupportedMediaType,
     allowed,
-    service_error,
 )
 from widget_service.fields import Text, TimeZone, WholeNumber
 from widget_service.rendering import JSONRenderer
 from widget_service.settings import setting
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 JSON = "application/json"
 
-# A form with more fields than any schema has is an attack on the parser.
+# A form with more fields than any schema has is an attack on the parser; so is deeper nesting.
 MAX_FIELDS = 1000
+MAX_DEPTH = 32
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 # What a service or an operation tells the documentation: cornice_swagger's options, whose own
 # predicates make a service unreachable when one of them is an empty list, and crash pviews; and
@@ -93,34 +101,82 @@ class Service(cornice.Service):  # type: ignore[misc]  # Cornice has no types
 
     renderer = "json"
 
+    if TYPE_CHECKING:
+        # Cornice's decorators, with their types.
+        def get(self, **options: Any) -> Callable[[View], View]:
+            """Register a view for GET, and so for HEAD; the others alike."""
+
+        post = put = patch = delete = get
+
     @property
     def default_validators(self) -> list[Callable[..., None]]:
         """What runs before each view, after the permission check."""
         return [load_context, validate]
 
-    def default_error_handler(self, request: Any) -> Any:
-        """The validation shape, from what the schema disliked."""
-        errors = {error["name"]: error["description"] for error in request.errors}
-        return service_error(Invalid(errors), request)
+    def default_error_handler(self, request: Any) -> NoReturn:
+        """Refuse a request with what Cornice found wrong.
+
+        :raises Invalid: what the schema disliked; a rule of a whole location goes by its name
+        :raises HTTPException: 406 or 415, of a service that has ``accept`` or ``content_type``
+        """
+        if request.errors.status != Invalid.status:
+            raise exception_response(request.errors.status)
+        raise Invalid(
+            {error["name"] or error["location"]: error["description"] for error in request.errors}
+        )
 
 
 def load_context(request: Any, **_options: Any) -> None:
     """Let the context find its object.
 
-    :raises widget_service.errors.NotFound: it is not there
+    :raises NotFound: it is not there
     """
     load = getattr(request.context, "load", None)
-    if load is not None:
+    if load is None:
+        return
+    try:
         load()
+    except (DataError, OverflowError):
+        # The path has what the database cannot even hold, such as a number beyond 64 bits or, on
+        # PostgreSQL, a NUL; so it is in no row.
+        raise NotFound(NOT_FOUND) from None
 
 
 def validate(request: Any, schema: colander.MappingSchema | None = None, **_options: Any) -> None:
-    """Put what ``schema`` makes of the request in ``request.validated``."""
+    """Put what ``schema`` makes of the request in ``request.validated``.
+
+    :raises Invalid: no schema saw that a text has characters that nobody can store
+    """
     if schema is None:
         return
     bound = bind(request.registry, schema)
     locations = {node.name for node in bound.children}
     colander_validator(request, bound, lambda request: _read(request, locations))
+    unstorable = {
+        name: "The value contains invalid characters"
+        for fields in request.validated.values()
+        for name, value in fields.items()
+        if not all(map(_is_storable, _texts(value)))
+    }
+    if unstorable:
+        raise Invalid(unstorable)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in what a schema made."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, Sequence):
+        for each in value:
+            yield from _texts(each)
+
+
+def _is_storable(text: str) -> bool:
+    """Neither a NUL, which PostgreSQL has no place for, nor half of a surrogate pair."""
+    return "\0" not in text and (text.isascii() or not SURROGATE.search(text))
 
 
 def check_preconditions(request: Any, etag: str | None) -> None:
@@ -161,12 +217,7 @@ def read_body(request: Any) -> Mapping[str, Any]:
     :raises UnsupportedMediaType: neither a form nor JSON, or not in UTF-8
     :raises Invalid: the body is not what its content type says
     """
-    limit = settings.of(request.registry, "rest").max_body_size
-    if (request.content_length or 0) > limit:
-        raise TooLarge(f"The request body is larger than {limit} bytes.")
-    body = request.body
-    if len(body) > limit:
-        raise TooLarge(f"The request body is larger than {limit} bytes.")
+    body = _read_bytes(request, settings.of(request.registry, "rest").max_body_size)
     if not body:
         return {}
     kind, options = multipart.parse_options_header(request.headers.get("Content-Type", ""))
@@ -178,6 +229,18 @@ def read_body(request: Any) -> Mapping[str, Any]:
             f"The request body must be one of {accepted}, in UTF-8.", {"Accept": accepted}
         )
     return reader(body, options)
+
+
+def _read_bytes(request: Any, limit: int) -> bytes:
+    try:
+        if request.content_length is None:
+            # Chunked, and from a server that does not count: one byte more than is allowed tells.
+            request.body = request.body_file.read(limit + 1)
+        if request.content_length > limit:
+            raise TooLarge(f"The request body is larger than {limit} bytes.")
+        return request.body  # type: ignore[no-any-return]
+    except OSError:
+        _refuse("The request body is shorter than its Content-Length")
 
 
 def _refuse(reason: str) -> NoReturn:
@@ -198,41 +261,63 @@ def _read_form(body: bytes, _options: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _read_multipart(body: bytes, options: Mapping[str, str]) -> Mapping[str, Any]:
-    pairs = []
+    pairs: list[tuple[str, Any]] = []
     try:
         parser = multipart.MultipartParser(
-            io.BytesIO(body), options.get("boundary", ""), part_limit=MAX_FIELDS, strict=True
+            io.BytesIO(body),
+            options.get("boundary", ""),
+            part_limit=MAX_FIELDS,
+            # The body is in memory already: no part needs a temporary file.
+            spool_limit=len(body),
+            strict=True,
         )
         for part in parser:
-            pairs.append((part.name, FILE if part.filename is not None else part.value))
+            # A charset of its own that a part may name is not believed.
+            text = Opaque() if part.filename is not None else part.raw.decode("utf-8")
+            pairs.append((part.name, text))
     except (multipart.MultipartError, ValueError):
         _refuse("The request body is not a valid multipart form in UTF-8")
     return _first(pairs)
 
 
-# Stands for the content of a file in a form: no field wants one, so it is never kept.
-FILE = ("a file",)
-
-
 def _read_json(body: bytes, _options: Mapping[str, str]) -> Mapping[str, Any]:
     try:
-        # Numbers stay text: no field is a number, and int() refuses 5,000 digits.
         fields = json.loads(
-            body.decode("utf-8"), parse_int=_Number, parse_float=_Number, parse_constant=_no_number
+            body.decode("utf-8"), parse_int=Opaque, parse_float=Opaque, parse_constant=_no_number
         )
     except (ValueError, RecursionError):
         _refuse("The request body is not valid JSON in UTF-8")
     if not isinstance(fields, dict):
         _refuse("The request body must be a JSON object")
+    if _is_deep(fields):
+        _refuse(f"The request body is nested more than {MAX_DEPTH} levels deep")
     return fields
 
 
-class _Number:
-    def __init__(self, digits: str) -> None:
-        self.digits = digits
+def _is_deep(value: Any) -> bool:
+    """Is it nested deeper than any schema wants? Whoever walks it by recursion would fail."""
+    layer = [value]
+    for _level in range(MAX_DEPTH):
+        layer = [
+            child
+            for parent in layer
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    return bool(layer)
+
+
+class Opaque:
+    """What no field takes: a file in a form, or a number in JSON, which is left as it is.
+
+    int() would refuse 5,000 digits, and a field gets the same text from a form and from JSON.
+    """
+
+    def __init__(self, text: str = "a file") -> None:
+        self.text = text
 
     def __str__(self) -> str:
-        return self.digits
+        return self.text
 
 
 def _no_number(name: str) -> NoReturn:
