@@ -44,12 +44,25 @@ class Text(colander.SchemaType):
         return appstruct
 
 
+class Opaque:
+    """What no text field takes: a file in a form, or a number in JSON, which is left as it is.
+
+    int() would refuse 5,000 digits, and a field gets the same text from a form and from JSON.
+    """
+
+    def __init__(self, text: str = "a file") -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class WholeNumber(Text):
-    """A whole number in ASCII digits that fits in 64 bits."""
+    """A whole number in ASCII digits that fits in 64 bits; in JSON a number, or such a string."""
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """:raises colander.Invalid: ``cstruct`` is no such number"""
-        text = super().deserialize(node, cstruct)
+        text = super().deserialize(node, cstruct.text if isinstance(cstruct, Opaque) else cstruct)
         if text is colander.null:
             return text
         if not INTEGER.fullmatch(text.strip(" ")) or not -(2**63) <= int(text) < 2**63:
@@ -58,10 +71,12 @@ class WholeNumber(Text):
 
 
 class Flag(Text):
-    """``true`` or ``false``."""
+    """``true`` or ``false``; in JSON a boolean, or such a string."""
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """:raises colander.Invalid: ``cstruct`` is neither word"""
+        if isinstance(cstruct, bool):
+            return cstruct
         text = super().deserialize(node, cstruct)
         if text is colander.null:
             return text

@@ -45,7 +45,7 @@ from widget_service.errors import (
     UnsupportedMediaType,
     allowed,
 )
-from widget_service.fields import Text, TimeZone, WholeNumber
+from widget_service.fields import Opaque, Text, TimeZone, WholeNumber
 from widget_service.rendering import JSONRenderer
 from widget_service.settings import setting
 
@@ -305,19 +305,6 @@ def _is_deep(value: Any) -> bool:
             for child in (parent.values() if isinstance(parent, dict) else parent)
         ]
     return bool(layer)
-
-
-class Opaque:
-    """What no field takes: a file in a form, or a number in JSON, which is left as it is.
-
-    int() would refuse 5,000 digits, and a field gets the same text from a form and from JSON.
-    """
-
-    def __init__(self, text: str = "a file") -> None:
-        self.text = text
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def _no_number(name: str) -> NoReturn:

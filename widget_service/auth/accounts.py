@@ -11,6 +11,8 @@ from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from widget_service import events
+from widget_service.auth.events import UserRegistered
 from widget_service.auth.models import BlacklistedToken, User
 from widget_service.auth.schemas import email_key
 from widget_service.db import utc_now
@@ -58,6 +60,7 @@ def register(session: Session, email: str, password_hash: str, *, admin: bool = 
     """Make an account.
 
     :raises Conflict: the address has one, perhaps since a moment ago
+    :raises Exception: the veto of a subscriber to UserRegistered
     """
     user = User(
         public_id=str(uuid.uuid4()),
@@ -73,6 +76,7 @@ def register(session: Session, email: str, password_hash: str, *, admin: bool = 
             session.add(user)
     except IntegrityError:
         raise taken(email) from None
+    events.publish(UserRegistered(session, user.id, user.public_id, email))
     return user
 
 
