@@ -100,7 +100,7 @@ def _complete(
     if not public:
         completed.setdefault("api_security", [{SECURITY: []}])
     if "body" in schema:
-        completed["content_type"] = [rest.FORM, rest.MULTIPART, rest.JSON]
+        completed.setdefault("content_type", [rest.FORM, rest.MULTIPART, rest.JSON])
     declared = args.get("response_schemas", {})
     statuses = {"500", "503"}
     if not public:
