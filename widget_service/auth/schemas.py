@@ -69,12 +69,13 @@ def new_password(_node: Any, kw: dict[str, Any]) -> Any:
     """The rules of a password that is chosen now: the operator's on top."""
     shortest = settings.of(kw["registry"], "auth").password_min_length
 
-    def long_enough(node: Any, value: str) -> None:
+    def validate(node: Any, value: str) -> None:
+        password(node, value)
         if len(value) < shortest:
             text = f"The password must have at least {shortest} characters"
             raise colander.Invalid(node, text)
 
-    return colander.All(password, long_enough)
+    return validate
 
 
 class _Login(colander.MappingSchema):
