@@ -1,0 +1,482 @@
+"""Bodies, query strings, paths and methods, well-formed and not, over a plugin that echoes."""
+
+import re
+from io import BytesIO
+
+import pytest
+from core import core_ini, serving
+from pyramid.scripts.pviews import PViewsCommand
+from webob import Request
+
+from widget_service.testing import application
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+MULTIPART = "multipart/form-data; boundary=xxx"
+LIMIT = 2048
+EMPTY = {"text": None, "tags": [], "more": []}
+VALIDATION = "Input payload validation failed"
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("echo")
+    with serving(directory, "plugins.echo", rest__max_body_size=str(LIMIT)) as testapp:
+        yield testapp
+
+
+def send(testapp, body, content_type, **environ):
+    """POST ``body`` as it is."""
+    return testapp.request(
+        "/api/v1/echo",
+        method="POST",
+        body=body,
+        content_type=content_type,
+        environ=environ,
+        expect_errors=True,
+    )
+
+
+def part(name, value, more="", headers=""):
+    return (
+        f'--xxx\r\nContent-Disposition: form-data; name="{name}"{more}\r\n{headers}\r\n{value}\r\n'
+    )
+
+
+def multipart(*parts):
+    return ("".join(parts) + "--xxx--\r\n").encode()
+
+
+def refused(response):
+    """The fields that a 400 of the validation shape names."""
+    assert response.status_int == 400, response
+    assert set(response.json) == {"errors", "message"}
+    assert response.json["message"] == VALIDATION
+    assert response.content_type == JSON
+    # Not even in an escape: some parsers of JSON refuse these.
+    assert not re.search(r"\\ud[89a-f]", response.text, re.IGNORECASE)
+    return response.json["errors"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (FORM, b"text=caf%C3%A9&tags=a+b&unknown=x"),
+        (FORM, "text=café&tags=a,b".encode()),
+        (f"{FORM}; charset=UTF-8", b"text=caf%C3%A9&tags=a+b"),
+        (f'{FORM.upper()};charset="utf8"', b"text=caf%C3%A9&tags=a+b"),
+        (JSON, '{"text": "café", "tags": "a b", "unknown": [1, 2.5, null]}'.encode()),
+        (f"{JSON}; charset=utf_8", b'{"text": "caf\\u00e9", "tags": "a b"}'),
+        (MULTIPART, multipart(part("text", "café"), part("tags", "a b"), part("unknown", "x"))),
+        (
+            MULTIPART,
+            multipart(
+                # What a part says of itself is not believed.
+                part("text", "café", headers="Content-Type: text/plain; charset=bogus\r\n"),
+                part("tags", "a b"),
+            ),
+        ),
+    ],
+)
+def test_it_reads_forms_and_json_by_one_schema(echo, content_type, body):
+    assert send(echo, body, content_type).json == {**EMPTY, "text": "café", "tags": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [(FORM, b"text=1&text=2"), (MULTIPART, multipart(part("text", "1"), part("text", "2")))],
+)
+def test_it_takes_the_first_of_repeated_fields(echo, content_type, body):
+    assert send(echo, body, content_type).json["text"] == "1"
+
+
+@pytest.mark.parametrize("content_type", [FORM, JSON, "text/plain", "", "application/xml"])
+def test_it_takes_an_empty_body_for_no_fields(echo, content_type):
+    assert send(echo, b"", content_type).json == EMPTY
+
+
+def test_it_takes_percent_junk_in_a_form_as_it_is(echo):
+    assert send(echo, b"text=100%&tags=%zz&&=&x", FORM).json["text"] == "100%"
+
+
+def test_it_never_takes_body_fields_from_the_query_string(echo):
+    assert echo.post("/api/v1/echo?text=query", {"tags": "a"}).json == {**EMPTY, "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON, b"{"),
+        (JSON, b"[]"),
+        (JSON, b'"text"'),
+        (JSON, b"1"),
+        (JSON, b"null"),
+        (JSON, b" "),
+        (JSON, b'{"text": "a"} {}'),
+        (JSON, b"{'text': 'a'}"),
+        (JSON, b'{"text": "\xff"}'),
+        (JSON, '{"text": "a"}'.encode("utf-16")),
+        (JSON, b'\xef\xbb\xbf{"text": "a"}'),
+        (JSON, b'{"text": NaN}'),
+        (JSON, b'{"more": {"x": -Infinity}}'),
+        (JSON, b'{"text": 01}'),
+        (JSON, b'{"text": "\n"}'),
+        (FORM, b"text=\xff"),
+        (FORM, b"text=%ff"),
+        (FORM, b"%ff=text"),
+        (FORM, b"&".join([b"a"] * 1001)),
+        ("multipart/form-data", b"text=a"),
+        ("multipart/form-data; boundary=", multipart(part("text", "a"))),
+        ("multipart/form-data; boundary=yyy", multipart(part("text", "a"))),
+        (MULTIPART, b""" """),
+        (MULTIPART, multipart(part("text", "a"))[:-8]),
+        (MULTIPART, multipart(part("text", "a")).replace(b"a\r", b"\xff\r")),
+        (MULTIPART, multipart(part("text", "a")).replace(b"Content-Disposition", b"X")),
+        (MULTIPART, multipart(part("text", "a")).replace(b"\r\n", b"\n")),
+    ],
+)
+def test_it_refuses_a_body_that_is_not_what_it_says(echo, content_type, body):
+    assert set(refused(send(echo, body, content_type))) == {"body"}
+
+
+def test_it_refuses_a_form_of_too_many_parts(tmp_path):
+    with serving(tmp_path, "plugins.echo", rest__max_body_size="1000000") as testapp:
+        body = multipart(*[part("text", "a")] * 1001)
+        assert set(refused(send(testapp, body, MULTIPART))) == {"body"}
+
+
+# Deep enough for the parser, for whoever walks what it made, or for neither.
+@pytest.mark.parametrize("depth", [33, *range(800, 1000, 8), 100_000])
+@pytest.mark.parametrize("brackets", ["[]", ('{"a":', "}")])
+def test_it_refuses_deep_nesting(deep, depth, brackets):
+    opening, closing = brackets
+    body = f'{{"more": {opening * depth}{"" if opening == "[" else 1}{closing * depth}}}'.encode()
+    assert set(refused(send(deep, body, JSON))) == {"body"}
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("deep")
+    with serving(directory, "plugins.echo", rest__max_body_size="1000000") as testapp:
+        yield testapp
+
+
+def test_it_reads_moderate_nesting(echo):
+    body = b'{"text": "a", "more": {"x": ' + b"[" * 30 + b"]" * 30 + b"}}"
+    assert send(echo, body, JSON).json["more"] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON, b'{"text": 1}'),
+        (JSON, b'{"text": ' + b"9" * 1900 + b"}"),
+        (JSON, b'{"text": 1e999999999}'),
+        (JSON, b'{"text": true}'),
+        (JSON, b'{"text": ["a"]}'),
+        (JSON, b'{"text": {}}'),
+        (JSON, b'{"text": "\\ud800"}'),
+        (JSON, b'{"text": "a\\u0000b"}'),
+        (FORM, b"text=a%00b"),
+        (MULTIPART, multipart(part("text", "a", '; filename="a.txt"'))),
+        (MULTIPART, multipart(part("text", "a\0b"))),
+    ],
+)
+def test_it_names_the_field_whose_value_is_no_text(echo, content_type, body):
+    assert set(refused(send(echo, body, content_type))) == {"text"}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"tags": "a \\u0000"}', b'{"tags": "\\udfff b"}', b'{"tags": "caf\\u00e9,\\ud83d"}']
+)
+def test_it_looks_for_what_cannot_be_stored_in_lists(echo, body):
+    assert set(refused(send(echo, body, JSON))) == {"tags"}
+
+
+@pytest.mark.parametrize("value", [r"\u0000", r"\ud800"])
+def test_it_looks_for_what_cannot_be_stored_in_objects(echo, value):
+    body = f'{{"text": "a", "more": {{"x": [["{value}"]]}}}}'
+    assert set(refused(send(echo, body.encode(), JSON))) == {"more"}
+
+
+def test_it_keeps_pairs_of_surrogates(echo):
+    assert send(echo, b'{"text": "\\ud83d\\ude00"}', JSON).json["text"] == "😀"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/plain",
+        "application/xml",
+        "application/vnd.api+json",
+        "application/octet-stream",
+        f"{JSON}, {JSON}",
+        f"{JSON}; charset=latin-1",
+        f"{FORM}; charset=bogus",
+        f"{FORM}; charset=utf-16",
+        "multipart/mixed; boundary=xxx",
+        "json",
+        ";",
+        "\xff",
+        "",
+    ],
+)
+def test_it_answers_415_to_other_content_types(echo, content_type):
+    response = send(echo, b'{"text": "a"}', content_type)
+    assert response.status_int == 415
+    assert set(response.json) == {"message"}
+    # RFC 9110, 15.5.16
+    assert response.headers["Accept"] == f"{FORM}, multipart/form-data, {JSON}"
+
+
+def test_it_answers_413_above_the_limit(echo):
+    assert send(echo, b"a" * LIMIT, FORM).status_int == 200
+    response = send(echo, b"a" * (LIMIT + 1), FORM)
+    assert response.status_int == 413
+    assert response.json == {"message": "The request body is larger than 2048 bytes."}
+
+
+class Endless(BytesIO):
+    """A body that a server passes on as it comes, and that must not be read to its end."""
+
+    def read(self, size=-1):
+        assert 0 <= size <= LIMIT + 1
+        return b"a" * size
+
+
+def streamed(testapp, stream, length):
+    """POST what a server reads from the network, and WebTest would read in advance."""
+    request = Request.blank("/api/v1/echo", method="POST", content_type=FORM)
+    request.environ.update({"wsgi.input": stream, "webob.is_body_seekable": False, **length})
+    return request.get_response(testapp.app)
+
+
+CHUNKED = {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+
+
+def test_it_reads_a_chunked_body(echo):
+    assert streamed(echo, BytesIO(b"text=a"), CHUNKED).json["text"] == "a"
+
+
+def test_it_reads_no_more_of_a_chunked_body_than_is_allowed(echo):
+    assert streamed(echo, Endless(), CHUNKED).status_int == 413
+
+
+def test_it_refuses_a_body_that_breaks_off(echo):
+    response = streamed(echo, BytesIO(b"text=a"), {"CONTENT_LENGTH": "100"})
+    assert set(refused(response)) == {"body"}
+
+
+def test_it_reads_no_more_than_the_content_length(echo):
+    response = streamed(echo, BytesIO(b"text=a&text=b"), {"CONTENT_LENGTH": "6"})
+    assert response.json["text"] == "a"
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", ""])
+def test_it_takes_a_content_length_that_is_none_for_no_body(echo, length):
+    assert streamed(echo, BytesIO(b"text=a"), {"CONTENT_LENGTH": length}).json == EMPTY
+
+
+def test_it_reads_the_query_string(echo):
+    answer = echo.get("/api/v1/echo?size=5&size=x&text=caf%C3%A9&unknown=1").json
+    assert answer == {"size": 5, "text": "café"}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("size=x", "size"),
+        ("size=1_0", "size"),
+        ("size=%D9%A1", "size"),
+        ("size=99999999999999999999", "size"),
+        ("size=" + "9" * 5000, "size"),
+        ("text=%00", "text"),
+        ("x=%ff", "url"),
+        ("%ff", "url"),
+        ("text=%ed%a0%80", "url"),
+    ],
+)
+def test_it_refuses_query_strings(echo, query, field):
+    assert set(refused(echo.get(f"/api/v1/echo?{query}", status=400))) == {field}
+
+
+@pytest.mark.parametrize("query", ["%", "%zz", "&&", "=", "?", "a=%&b=%2"])
+def test_it_takes_percent_junk_in_a_query_as_it_is(echo, query):
+    assert echo.get(f"/api/v1/echo?{query}").json == {"size": 1, "text": None}
+
+
+@pytest.mark.parametrize("path", ["/%ff", "/api/v1/%ff", "/api/v1/echo/%ff", "/api/v1/echo/%c0%ae"])
+def test_it_answers_400_to_a_path_that_is_not_utf_8(echo, path):
+    assert set(refused(echo.get(path, status=400))) == {"url"}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("a%00b", "a\0b"), ("%25", "%"), ("caf%C3%A9", "café"), ("a%2Eb", "a.b"), ("%0a", "\n")],
+)
+def test_it_serves_odd_paths(echo, path, name):
+    assert echo.get(f"/api/v1/echo/{path}").json == {"name": name}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/nothing", "/api/v1/echo/", "/api/v1/echo/a/b", "/echo", "/%00", "/a//b"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "TRACE", "FOO"])
+def test_it_answers_404_in_json_wherever_nothing_is(echo, method, path):
+    response = Request.blank(path, method=method).get_response(echo.app)
+    assert response.status_int == 404
+    assert set(response.json) == {"message"}
+    assert response.content_type == JSON
+
+
+@pytest.mark.parametrize("method", ["PATCH", "TRACE", "FOO", "get", "Post", "PUT", "DELETE"])
+def test_it_answers_405_to_other_methods(echo, method):
+    response = Request.blank("/api/v1/echo", method=method).get_response(echo.app)
+    assert response.status_int == 405
+    assert response.json == {"message": "The method is not allowed for the requested URL."}
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/echo", "GET, HEAD, OPTIONS, POST"),
+        ("/echo/a", "DELETE, GET, HEAD, OPTIONS"),
+        # Also of what strangers may not see: the methods are in the documentation.
+        ("/restricted", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_it_answers_options(echo, path, allow):
+    response = echo.options(f"/api/v1{path}")
+    assert (response.status_int, response.body) == (200, b"")
+    assert response.headers["Allow"] == allow
+
+
+@pytest.mark.parametrize("path", ["/api/v1/echo", "/api/v1/echo/absent", "/nothing"])
+def test_it_answers_head_like_get(echo, path):
+    get = echo.get(path, expect_errors=True)
+    head = echo.head(path, expect_errors=True)
+    assert head.status == get.status
+    assert head.headers == get.headers
+    assert head.body == b""
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "text/html", "*/*", "", "\xff", "a/b;q=x"])
+@pytest.mark.parametrize("path", ["/api/v1/echo", "/api/v1/echo/absent", "/nothing"])
+def test_it_answers_in_json_whatever_the_client_accepts(echo, path, accept):
+    response = echo.get(path, headers={"Accept": accept}, expect_errors=True)
+    assert response.content_type == JSON
+    assert response.json
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_it_looks_for_the_object_after_the_permission_and_before_the_fields(echo):
+    assert echo.get("/api/v1/echo/absent", status=404).json == {"message": "absent not found."}
+    assert echo.delete("/api/v1/echo/absent", status=404).json == {"message": "absent not found."}
+    assert echo.delete("/api/v1/echo/present", status=204).body == b""
+
+
+def test_it_closes_what_declares_no_permission(echo):
+    assert echo.get("/api/v1/restricted", status=403).json == {"message": "Forbidden"}
+
+
+def test_it_answers_in_a_language_whatever_the_client_sends(echo):
+    # The default locale negotiator reads the parameters of the very body that is refused.
+    response = send(echo, b'{"text": 1}', f"{JSON}", HTTP_ACCEPT_LANGUAGE="de", QUERY_STRING="%ff")
+    assert refused(response)
+
+
+@pytest.fixture
+def picky(own_database, tmp_path):
+    with serving(tmp_path, "plugins.picky", sqlalchemy__url=own_database) as testapp:
+        yield testapp
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("picky"), "plugins.picky") as testapp:
+        yield testapp
+
+
+def test_it_answers_406_of_a_service_that_is_picky_about_accept(plain):
+    response = plain.get("/api/v1/picky/xml", headers={"Accept": "text/csv"}, status=406)
+    assert set(response.json) == {"message"}
+
+
+def test_it_answers_415_of_a_service_that_is_picky_about_content_types(plain):
+    assert plain.post("/api/v1/picky/csv", "a", content_type="text/csv").json == {}
+    response = plain.post("/api/v1/picky/csv", {"a": "b"}, status=415)
+    assert set(response.json) == {"message"}
+
+
+def test_it_names_the_location_of_a_rule_across_fields(plain):
+    assert plain.post("/api/v1/picky/between", {"low": "1", "high": "2"}).json
+    response = plain.post("/api/v1/picky/between", {"low": "2", "high": "1"}, status=400)
+    assert refused(response) == {"body": "low must not be above high"}
+
+
+def test_it_names_every_field_that_failed(plain):
+    assert set(refused(plain.post("/api/v1/picky/between", {}, status=400))) == {"low", "high"}
+
+
+@pytest.mark.parametrize(
+    ("etag", "headers", "status"),
+    [
+        ("1", {}, 200),
+        ("none", {}, 200),
+        ("1", {"If-Match": '"1"'}, 200),
+        ("1", {"If-Match": '"0", "1"'}, 200),
+        ("1", {"If-Match": "*"}, 200),
+        ("1", {"If-Match": '"0"'}, 412),
+        ("none", {"If-Match": '"0"'}, 412),
+        ("none", {"If-Match": "*"}, 412),
+        ("1", {"If-None-Match": '"1"'}, 412),
+        ("1", {"If-None-Match": "*"}, 412),
+        ("1", {"If-None-Match": '"0"'}, 200),
+        ("none", {"If-None-Match": "*"}, 200),
+        ("1", {"If-Match": '"1"', "If-None-Match": '"1"'}, 412),
+        # RFC 9110, 13.1.1: If-Match compares strongly.
+        ("1", {"If-Match": 'W/"1"'}, 412),
+        ("1", {"If-Match": "junk"}, 412),
+    ],
+)
+def test_it_checks_preconditions(plain, etag, headers, status):
+    response = plain.put(f"/api/v1/picky/versioned/{etag}", headers=headers, status=status)
+    assert set(response.json) == ({"message"} if status == 412 else set())
+
+
+def test_it_answers_404_where_the_database_cannot_hold_what_is_sought(picky):
+    assert picky.get("/api/v1/picky/sought/1/a").json == {"same": True}
+    postgresql = picky.app.registry.database.read_engine.dialect.name == "postgresql"
+    assert picky.get(f"/api/v1/picky/sought/{2**63}/a", status=404).json.keys() == {"message"}
+    # SQLite has a place for a NUL.
+    picky.get("/api/v1/picky/sought/1/a%00", status=404 if postgresql else 200)
+    assert picky.get("/api/v1/picky/sought/1/a").json == {"same": True}
+
+
+def test_it_refuses_to_start_with_two_services_on_one_path(tmp_path):
+    ini = core_ini(tmp_path, "plugins.echo", "plugins.twice")
+    with pytest.raises(SystemExit) as refusal:
+        application(ini, tmp_path)
+    assert "/echo/{}" in str(refusal.value)
+    assert "plugins/echo.py" in str(refusal.value)
+    assert "plugins/twice.py" in str(refusal.value)
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "api", "/api/", "/a b", "/{x}"])
+def test_it_refuses_to_start_with_a_prefix_that_is_no_path(tmp_path, prefix):
+    with pytest.raises(SystemExit, match=r"rest\.prefix"):
+        application(core_ini(tmp_path, rest__prefix=prefix), tmp_path)
+
+
+def test_it_serves_below_the_prefix_it_is_told(tmp_path):
+    with serving(tmp_path, "plugins.echo", rest__prefix="/things/v2.1") as testapp:
+        assert testapp.get("/things/v2.1/echo").json
+        assert testapp.get("/api/v1/echo", status=404).json
+
+
+def test_it_documents_views_without_breaking_pviews(tmp_path, capsys):
+    # The predicates of cornice_swagger crash it.
+    with serving(tmp_path, "plugins.echo"):
+        PViewsCommand(["pviews", str(tmp_path / "test.ini"), "/api/v1/restricted"]).run()
+    assert "get_restricted" in capsys.readouterr().out
