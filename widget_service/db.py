@@ -9,6 +9,7 @@ commits when the view succeeded and rolls back when it answered with an error.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -213,6 +214,10 @@ class Request(PyramidRequest):  # type: ignore[misc]  # Pyramid has no types
     A request class and not ``add_request_method``: with that, Pyramid builds a class for each
     request.
     """
+
+    # The size of a body is checked before it is read. WebOb would put one above 10 KiB in a
+    # temporary file, which nobody closes.
+    request_body_tempfile_limit = sys.maxsize
 
     @reify
     def dbsession(self) -> Session:
