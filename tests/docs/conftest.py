@@ -20,7 +20,9 @@ def registry(tmp_path):
 
     def make(*services, **settings):
         values = {name.replace("__", "."): value for name, value in settings.items()}
-        config = Configurator(settings={"sqlalchemy.url": f"sqlite:///{tmp_path}/x.sqlite", **values})
+        config = Configurator(
+            settings={"sqlalchemy.url": f"sqlite:///{tmp_path}/x.sqlite", **values}
+        )
         config.include("widget_service.docs")
         for service in services:
             config.add_rest_service(service)

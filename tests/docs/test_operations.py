@@ -6,7 +6,9 @@ import pytest
 from pyramid.authorization import Allow, Everyone
 from pyramid.security import NO_PERMISSION_REQUIRED
 
+from widget_service.answers import answer
 from widget_service.docs.operations import plain_path
+from widget_service.fields import Text
 from widget_service.principals import Authenticated
 from widget_service.resources import Context
 from widget_service.rest import Service
@@ -91,10 +93,9 @@ def test_it_documents_what_may_befall_every_operation(client):
             assert {"500", "503"} <= path[method]["responses"].keys()
 
 
-@pytest.mark.parametrize(("method", "path", "status", "who", "how"), REQUESTS)
-def test_it_documents_keys_and_headers_of_real_answers(  # noqa: PLR0913  (a row of the table)
-    client, user, admin, method, path, status, who, how
-):
+@pytest.mark.parametrize("row", REQUESTS)
+def test_it_documents_keys_and_headers_of_real_answers(client, user, admin, row):
+    method, path, status, who, how = row
     admin.post("/api/v1/widgets", {**FIRST, "name": "there"})
     document = client.get("/api/v1/openapi.json").json
     name = how.get("name", "there")
@@ -224,6 +225,19 @@ def test_it_prefers_what_a_service_says_itself(registry):
     )
     assert found["operationId"] == "look_at_things"
     assert found["security"] == [{"bearer": []}, {}]
+
+
+def test_it_adds_no_header_to_an_answer_that_has_its_own(registry):
+    class Slow(colander.MappingSchema):
+        header = colander.MappingSchema(
+            name="header", children=[answer(Text(), "When to look again.", name="Retry-After")]
+        )
+
+    made = service(response_schemas={"503": Slow(description="Busy.")})
+    described = operation(registry, made)["responses"]["503"]
+    assert described["headers"] == {
+        "Retry-After": {"type": "string", "description": "When to look again."}
+    }
 
 
 def test_it_leaves_a_service_as_it_was(registry):

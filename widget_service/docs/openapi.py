@@ -35,7 +35,7 @@ def convert(swagger: Json) -> Json:
 
 
 def _path(item: Json) -> Json:
-    converted = {name: _operation(item[name]) for name in item if name != "parameters"}
+    converted: Json = {name: _operation(item[name]) for name in item if name != "parameters"}
     if item["parameters"]:
         converted["parameters"] = [_outside(parameter) for parameter in item["parameters"]]
     return converted
@@ -64,7 +64,8 @@ def _operation(operation: Json) -> Json:
 def _body(parameters: list[Json]) -> Json:
     """The schema of a body, or of a form whose fields are these."""
     if parameters[0]["in"] == "body":
-        return _references(parameters[0]["schema"])
+        body: Json = _references(parameters[0]["schema"])
+        return body
     schema: Json = {
         "type": "object",
         "properties": {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import colander
@@ -160,12 +161,14 @@ def _tags(services: list[rest.Service]) -> Iterator[Json]:
             for tag in args.get("tags", ()):
                 if tag not in seen:
                     seen.add(tag)
-                    yield {"name": tag, "description": _first_paragraph(_package(view))}
+                    yield {"name": tag, "description": _first_paragraph(_about(view))}
 
 
-def _package(view: Any) -> str | None:
+def _about(view: Any) -> str | None:
+    """What the package of a view says of itself; a plugin may be a single module, too."""
     module = sys.modules[view.__module__]
-    return sys.modules[module.__package__ or module.__name__].__doc__
+    package = sys.modules.get(module.__package__ or "", module)
+    return package.__doc__ or module.__doc__
 
 
 def _first_paragraph(text: str | None) -> str:
@@ -178,7 +181,9 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
-    return value if isinstance(value, (str, int, float, type(None))) else str(value)
+    if isinstance(value, (str, int, float, type(None))):
+        return value
+    return float(value) if isinstance(value, Decimal) else str(value)
 
 
 def _parameter_names(path: str) -> list[str]:

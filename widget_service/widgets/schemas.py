@@ -205,6 +205,11 @@ class _Owner(colander.MappingSchema):
     email = answer(Text())
     public_id = answer(Text())
 
+    def after_bind(self, _node: Any, kw: dict[str, Any]) -> None:
+        """The documentation does not promise what the operator hides."""
+        if not settings.of(kw["registry"], "widgets").show_owner_email:
+            del self["email"]
+
 
 class _Widget(colander.MappingSchema):
     name = answer(Text())

@@ -3,7 +3,7 @@
 
 const element = document.getElementById("swagger-ui");
 
-window.ui = SwaggerUIBundle({
+SwaggerUIBundle({
   domNode: element,
   url: element.dataset.document,
   presets: [SwaggerUIBundle.presets.apis],
