@@ -23,7 +23,7 @@ REALM = re.compile(r"[ !#-\[\]-~]+")
 ADVICE = "try: openssl rand -base64 48"
 
 
-def realm(node: Any, value: str) -> None:
+def quotable(node: Any, value: str) -> None:
     """:raises colander.Invalid: ``value`` cannot stand in a WWW-Authenticate header"""
     if not REALM.fullmatch(value):
         raise colander.Invalid(node, "must be ASCII text without quotation marks and backslashes")
@@ -33,10 +33,13 @@ class AuthSettings(colander.MappingSchema):
     """``auth.*``"""
 
     realm = setting(
-        Text(), "registered_users@mydomain.com", "The realm of what every user may do.", realm
+        Text(), "registered_users@mydomain.com", "The realm of what every user may do.", quotable
     )
     admin_realm = setting(
-        Text(), "admin_users@mydomain.com", "The realm of what only administrators may do.", realm
+        Text(),
+        "admin_users@mydomain.com",
+        "The realm of what only administrators may do.",
+        quotable,
     )
     password_min_length = setting(
         WholeNumber(),
