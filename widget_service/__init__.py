@@ -102,6 +102,7 @@ def includeme(config: Any) -> None:
     config.action("closed", _close, args=(config,), order=PHASE2_CONFIG + 1)
     config.include(".errors")
     config.include(".rest")
+    config.include(".paging")
     # The outermost tween, after the transaction's is there.
     config.include(".cors")
 

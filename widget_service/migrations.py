@@ -58,6 +58,22 @@ def scripts(registry: Any) -> ScriptDirectory:
     )
 
 
+def branches(registry: Any, plugin: str) -> list[str]:
+    """The labels of a plugin's branches, such as ``gadgets`` for ``gadgets@base``.
+
+    :param plugin: its package
+    """
+    folders = [_folder(each) for each in registry.migrations if each.partition(":")[0] == plugin]
+    script = scripts(registry)
+    return sorted(
+        label
+        for base in script.get_bases()
+        for revision in [script.get_revision(base)]
+        if revision and revision.path.startswith(tuple(folders))
+        for label in revision.branch_labels
+    )
+
+
 def outstanding(registry: Any) -> list[str]:
     """The heads that the database has not reached.
 

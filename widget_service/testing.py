@@ -5,16 +5,18 @@ In ``conftest.py``::
     pytest_plugins = ["widget_service.testing"]
 
     @pytest.fixture(scope="session")
-    def ini(database):
-        return ini_text(database, plugins=["widget_service.auth", "gadgets"])
+    def plugins():
+        return ("gadgets", "widget_service.auth", "widget_service.docs")
 
 The fixtures, from what costs most to what costs least:
 
 ``database``
     the URL of an empty database; a test that uses it, or anything below, runs once on SQLite and
     once on a real PostgreSQL, which is started for the tests
+``plugins``, ``ini_settings``
+    what ``pyramid.includes`` has, and the settings; override them
 ``ini``
-    the text of an .ini file; override it to add a plugin or to change a setting
+    the text of the .ini file that they make
 ``app``
     the application of that text on that database, through PasteDeploy, tweens and all; one for
     all tests
@@ -219,9 +221,27 @@ def own_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def ini(database: str) -> str:
+def plugins() -> tuple[str, ...]:
+    """The plugins of ``app``; the first is the one under test, for the conformance tests."""
+    return PLUGINS
+
+
+@pytest.fixture(scope="session")
+def ini_settings() -> dict[str, str]:
+    """The settings of ``app`` beside :data:`SETTINGS`."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def ini(database: str, plugins: tuple[str, ...], ini_settings: dict[str, str]) -> str:
     """The .ini text of ``app``."""
-    return ini_text(database)
+    return ini_text(database, plugins, ini_settings)
+
+
+@pytest.fixture
+def unprovoked() -> dict[tuple[str, str], set[int]]:
+    """By method and path, documented statuses that no single request brings about."""
+    return {}
 
 
 @pytest.fixture(scope="session")

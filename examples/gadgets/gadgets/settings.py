@@ -1,0 +1,13 @@
+"""What an operator may tune of gadgets."""
+
+import colander
+
+from widget_service.fields import Flag, WholeNumber
+from widget_service.settings import setting
+
+
+class GadgetsSettings(colander.MappingSchema):
+    max_price = setting(
+        WholeNumber(), 100_000, "What a gadget may cost, in cents.", colander.Range(min=1)
+    )
+    welcome = setting(Flag(), default=False, help_text="Give every new user a gadget.")

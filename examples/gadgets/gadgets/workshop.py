@@ -1,0 +1,40 @@
+"""The workshop: what can be done with gadgets, over a session and plain values."""
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from gadgets.models import Gadget
+from widget_service import settings
+from widget_service.auth.models import User
+from widget_service.errors import Conflict
+from widget_service.paging import Listing
+
+_SHOWN = select(
+    Gadget.id, Gadget.code, Gadget.title, Gadget.price, User.public_id.label("maker")
+).join(User, User.id == Gadget.maker_id)
+GADGETS = Listing(Gadget.id, _SHOWN)
+_ONE = _SHOWN.where(Gadget.code == bindparam("code"))
+
+
+def find(rows, code):
+    return next(iter(rows(_ONE, {"code": code})), None)
+
+
+def lock(session, code):
+    return session.scalar(select(Gadget).where(Gadget.code == code).with_for_update())
+
+
+def add(session, maker_id, **fields):
+    gadget = Gadget(maker_id=maker_id, **fields)
+    try:
+        with session.begin_nested():
+            session.add(gadget)
+    except IntegrityError:
+        raise Conflict(f"There is a gadget {gadget.code} already.") from None
+
+
+def welcome(event):
+    """Give a new user a gadget, in the transaction of the registration."""
+    if settings.of(event.registry, "gadgets").welcome:
+        fields = {"code": f"HI-{event.user_id}", "title": "Welcome", "price": 0}
+        add(event.session, event.user_id, **fields)

@@ -1,0 +1,278 @@
+"""What every plugin keeps to, as tests that a plugin's own tests run with one line::
+
+    from widget_service.conformance import *
+
+They need two fixtures beside those of :mod:`widget_service.testing`, which have defaults there:
+``plugins``, the first of which is the one that is tested and one of which is
+``widget_service.docs``, and ``unprovoked``, the documented statuses that no single request brings
+about. Valid requests are made of the ``example`` of each field, an object's path of the example of
+the field that it is named after.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import inspect
+
+from widget_service import migrations, settings
+from widget_service.plugins import Plugins
+from widget_service.testing import Client, application, ini_text
+
+__all__ = [
+    "test_it_answers_hostile_values_as_documented",
+    "test_it_answers_what_is_documented_and_documents_what_it_answers",
+    "test_it_documents_every_route",
+    "test_it_keeps_the_order_of_checks",
+    "test_its_migrations_go_up_and_down",
+]
+
+# Mistakes of ours, and a database that is away: no request provokes them.
+OURS = {500, 503}
+TEXTS = (
+    "",
+    " ",
+    "\0",
+    "x" * 3000,
+    "\N{COMBINING ACUTE ACCENT}\N{ARABIC-INDIC DIGIT THREE}",
+    "\ud800",
+    "../..",
+    "'; --",
+    "%00%ff",
+    "line\n",
+    "-1",
+    "1e999",
+    "NaN",
+    str(2**64),
+    "9" * 5000,
+)
+VALUES = (*TEXTS, None, True, 0, -1, 1.5, 2**64, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+
+
+class Operation(NamedTuple):
+    """A documented operation: its method in lower case, its path, and the documentation."""
+
+    method: str
+    path: str
+    document: dict[str, Any]
+
+    @property
+    def documented(self) -> set[int]:
+        """The statuses that it may answer."""
+        return {int(status) for status in self.document["responses"]}
+
+    @property
+    def is_public(self) -> bool:
+        """May strangers call it?"""
+        return not self.document.get("security")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The schema of each field of its body."""
+        content = self.document.get("requestBody", {}).get("content", {})
+        return dict(content.get("application/json", {}).get("schema", {}).get("properties", {}))
+
+    @property
+    def queries(self) -> list[str]:
+        """The names of its query parameters."""
+        return [p["name"] for p in self.document.get("parameters", []) if p["in"] == "query"]
+
+    def body(self) -> dict[str, Any]:
+        """Fields that are valid, as their examples say."""
+        missing = [name for name, schema in self.fields.items() if "example" not in schema]
+        assert not missing, f"{self.method} {self.path}: give these an example: {missing}"
+        return {name: schema["example"] for name, schema in self.fields.items()}
+
+
+class Subject:
+    """The plugin that is tested, and who asks it."""
+
+    def __init__(self, client: Client, plugins: tuple[str, ...]) -> None:
+        self.plugin = plugins[0]
+        self.client = client
+        self.prefix = settings.of(client.registry, "rest").prefix
+        client.sign_up("somebody@example.com")
+        client.sign_up("administrator@example.com", admin=True)
+        document = client.get(f"{self.prefix}/openapi.json").json
+        self.operations = sorted(self._operations(document["paths"]))
+        self.seen: dict[tuple[str, str], set[int]] = defaultdict(set)
+
+    @property
+    def user(self) -> Client:
+        """A user with a new token."""
+        return self.client.log_in("somebody@example.com")
+
+    @property
+    def admin(self) -> Client:
+        """An administrator with a new token."""
+        return self.client.log_in("administrator@example.com")
+
+    def routes(self) -> set[tuple[str, str]]:
+        """The method and path of each of the plugin's routes."""
+        routes = Plugins(self.client.registry).routes()
+        return {
+            (route.method.lower(), route.path.removeprefix(self.prefix))
+            for route in routes
+            if route.plugin == self.plugin
+        }
+
+    def call(
+        self, who: Client, operation: Operation, path: str | None = None, **options: Any
+    ) -> int:
+        """Do what the operation describes, with a valid body unless ``options`` have another.
+
+        :returns: the status, after a look at the shape of the answer
+        """
+        method = operation.method.upper()
+        if operation.fields and not options:
+            options = _json(operation.body())
+        url = self.prefix + (path or self.path(operation))
+        answer = who.request(url, method=method, expect_errors=True, **options)
+        status = int(answer.status_int)
+        if status >= 400:
+            _check_refusal(f"{method} {url} {options}", answer)
+        self.seen[operation[:2]].add(status)
+        assert status < 500, f"{method} {url} {options}: {status}"
+        assert status in operation.documented, f"{method} {url} {options}: {status}, undocumented"
+        return status
+
+    def path(self, operation: Operation, value: str | None = None) -> str:
+        """The path of an object: the one of the examples, or one of that value."""
+        start, brace, rest = operation.path.partition("{")
+        if not brace:
+            return operation.path
+        name = rest.partition("}")[0]
+        if value is None:
+            value = str(self._creation(operation).body()[name])
+        return start + quote(value.encode("utf-8", "surrogatepass"), safe="")
+
+    def prepare(self, operation: Operation) -> None:
+        """Have the object that the operation is about."""
+        if "{" in operation.path:
+            self.call(self.admin, self._creation(operation))
+
+    def _creation(self, operation: Operation) -> Operation:
+        """The operation that creates what another one is about."""
+        collection = operation.path.partition("/{")[0]
+        return next(o for o in self.operations if o[:2] == ("post", collection))
+
+    def _operations(self, paths: dict[str, Any]) -> Iterator[Operation]:
+        ours = self.routes()
+        for path, item in paths.items():
+            for method, document in item.items():
+                if (method, path) in ours:
+                    yield Operation(method, path, document)
+
+
+def _check_refusal(request: str, answer: Any) -> None:
+    """Is it one of the shapes that refusals have?"""
+    keys = set(answer.json)
+    assert keys in ({"message"}, {"status", "message"}, {"errors", "message"}), (request, keys)
+    assert answer.content_type == "application/json", request
+
+
+def _json(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"body": json.dumps(fields).encode(), "content_type": "application/json"}
+
+
+@pytest.fixture
+def subject(client: Client, plugins: tuple[str, ...]) -> Subject:
+    """The plugin that is tested."""
+    return Subject(client, plugins)
+
+
+__all__ += ["subject"]
+
+
+def test_it_documents_every_route(subject: Subject) -> None:
+    """Nobody finds by chance what is not written down."""
+    assert subject.routes() == {operation[:2] for operation in subject.operations}
+
+
+def test_it_keeps_the_order_of_checks(subject: Subject) -> None:
+    """A stranger learns neither the rules nor what exists; nor does a user who may not write."""
+    for operation in subject.operations:
+        missing = subject.path(operation, "nobody-has-this")
+        if not operation.is_public:
+            assert subject.call(subject.client, operation, missing, **_json({})) == 401, operation
+        if 403 in operation.documented:
+            assert subject.call(subject.user, operation, missing, **_json({})) == 403, operation
+
+
+def test_it_answers_what_is_documented_and_documents_what_it_answers(
+    subject: Subject, unprovoked: dict[tuple[str, str], set[int]]
+) -> None:
+    """Every documented status is real."""
+    # Twice: what one operation leaves behind may matter to another, as a registration to a login.
+    for operation in [*subject.operations, *subject.operations]:
+        _try_everything(subject, operation)
+    for operation in subject.operations:
+        unreal = operation.documented - OURS - subject.seen[operation[:2]]
+        unreal -= unprovoked.get((operation.method.upper(), operation.path), set())
+        assert not unreal, f"{operation.method} {operation.path} never answered {unreal}"
+
+
+def _try_everything(subject: Subject, operation: Operation) -> None:
+    """Requests of every kind, so that the operation answers whatever it can."""
+    subject.prepare(operation)
+    subject.call(subject.client, operation)
+    subject.call(subject.user, operation)
+    if operation.fields:
+        size = settings.of(subject.client.registry, "rest").max_body_size + 1
+        subject.call(subject.admin, operation, **_json({}))
+        subject.call(subject.admin, operation, body=b"x" * size, content_type="application/json")
+        subject.call(subject.admin, operation, body=b"x", content_type="text/plain")
+    for name in operation.queries:
+        subject.call(subject.admin, operation, f"{operation.path}?{name}=x")
+    if "{" in operation.path:
+        subject.call(subject.admin, operation, subject.path(operation, "nobody-has-this"))
+        subject.call(subject.admin, operation, operation.path.partition("{")[0] + "%ff")
+    if 412 in operation.documented:
+        body = _json(operation.body()) if operation.fields else {}
+        subject.call(subject.admin, operation, headers={"If-Match": '"no"'}, **body)
+    subject.prepare(operation)
+    subject.call(subject.admin, operation)
+    subject.call(subject.admin, operation)
+
+
+def test_it_answers_hostile_values_as_documented(subject: Subject) -> None:
+    """No value whatever brings about a 500, an undocumented status or another shape."""
+    for operation in subject.operations:
+        subject.prepare(operation)
+        admin = subject.admin
+        for value in TEXTS if "{" in operation.path else ():
+            # A slash would be another route, and nothing at all the collection.
+            if value and "/" not in value:
+                subject.call(admin, operation, subject.path(operation, value))
+        for name in operation.queries:
+            for value in TEXTS:
+                query = quote(value.encode("utf-8", "surrogatepass"))
+                subject.call(admin, operation, f"{operation.path}?{name}={query}")
+        for name in operation.fields:
+            for value in VALUES:
+                subject.call(admin, operation, **_json({**operation.body(), name: value}))
+
+
+def test_its_migrations_go_up_and_down(
+    own_database: str, plugins: tuple[str, ...], ini_settings: dict[str, str], tmp_path: Path
+) -> None:
+    """They make what the models say, leave nothing, and make it again."""
+    app = application(ini_text(own_database, plugins, ini_settings), tmp_path)
+    registry = app.registry
+    engine = registry.database.read_engine
+    tables = {table for plugin, table in Plugins(registry).tables() if plugin == plugins[0]}
+    branches = list(migrations.branches(registry, plugins[0]))
+    assert bool(tables) == bool(branches)
+    assert migrations.differences(registry) == []
+    for branch in branches:
+        migrations.downgrade(registry, f"{branch}@base")
+    assert not tables & set(inspect(engine).get_table_names())
+    migrations.upgrade(registry)
+    assert migrations.differences(registry) == []
+    registry.database.close()

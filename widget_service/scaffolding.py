@@ -1,0 +1,48 @@
+"""``widget-service plugin new NAME``: a plugin to begin with, which passes the conformance tests."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from widget_service.cli import CommandError
+
+NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
+# What a plugin of that name would shadow, or be shadowed by.
+TAKEN = frozenset({"widget_service", "auth", "widgets", "docs", "tests", "alembic", "gadgets"})
+
+
+def run(_registry: Any, args: argparse.Namespace) -> None:
+    """Write the plugin into a new folder of its name.
+
+    :raises CommandError: the name is none for a package, or the folder is there already
+    """
+    name, target = args.name, Path(args.name)
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in TAKEN:
+        raise CommandError(f"{name}: a name has 2 to 30 lowercase letters and digits, and is free")
+    if target.exists():
+        raise CommandError(f"{target} exists already")
+    _write(files("widget_service") / "scaffold", target, {"name": name, "title": name.title()})
+    print(f"{target}/ is a plugin; its README.md says how to use it")
+
+
+def _write(source: Traversable, target: Path, names: dict[str, str]) -> None:
+    target.mkdir()
+    for item in source.iterdir():
+        if item.is_dir():
+            _write(item, target / item.name.replace("package", names["name"]), names)
+        else:
+            text = Template(item.read_text(encoding="utf-8")).substitute(names)
+            (target / item.name.removesuffix(".txt")).write_text(text, encoding="utf-8")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    new = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    new.add_parser("new", help="write a new plugin").add_argument("name", metavar="NAME")
