@@ -37,7 +37,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from widget_service.fields import Flag, Text, WholeNumber
-from widget_service.settings import setting
+from widget_service.settings import importable, setting
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -101,8 +101,16 @@ class DatabaseSettings(colander.MappingSchema):
     )
 
 
-def not_in_memory(node: Any, value: str) -> None:
-    """Each connection would have a database of its own, so reads would miss what was written."""
+def database_url(node: Any, value: str) -> None:
+    """:raises colander.Invalid: SQLAlchemy cannot read the URL, or the database is in memory"""
+    try:
+        host = make_url(value).host or ""
+    except (ArgumentError, ValueError):
+        host = "@"
+    if "@" in host:
+        text = "is no URL; in a user's name and a password write @ as %40, : as %3A, / as %2F"
+        raise colander.Invalid(node, text)
+    # Each connection would have a database of its own, so reads would miss what was written.
     if value in ("sqlite://", "sqlite:///") or ":memory:" in value or "mode=memory" in value:
         raise colander.Invalid(node, "an in-memory SQLite database does not work; name a file")
 
@@ -110,9 +118,14 @@ def not_in_memory(node: Any, value: str) -> None:
 def without_password(url: str) -> str:
     """A database URL as people may see it."""
     try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
         return "***"
+    if "@" in (parsed.host or ""):
+        return "***"  # the rest of a password that has an @
+    hidden = {key: "***" for key in parsed.query if "pass" in key.lower()}
+    shown = parsed.update_query_dict(hidden) if hidden else parsed
+    return shown.render_as_string(hide_password=True).replace("%2A", "*")
 
 
 class SQLAlchemySettings(colander.MappingSchema):
@@ -122,7 +135,7 @@ class SQLAlchemySettings(colander.MappingSchema):
         Text(),
         colander.required,
         "Where the database is: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
-        not_in_memory,
+        database_url,
         secret=without_password,
         sample=lambda: "sqlite:///%(here)s/widget_service.sqlite",
     )
@@ -160,18 +173,24 @@ class TransactionSettings(colander.MappingSchema):
     """``tm.*``: the family of pyramid_tm, with the defaults that this service needs."""
 
     manager_hook = setting(
-        Text(), "pyramid_tm.explicit_manager", "Makes the transaction manager of a request."
+        Text(),
+        "pyramid_tm.explicit_manager",
+        "Makes the transaction manager of a request.",
+        importable,
     )
     activate_hook = setting(
-        Text(), "widget_service.db.is_unsafe", "Says which requests get a transaction."
+        Text(), "widget_service.db.is_unsafe", "Says which requests get a transaction.", importable
     )
     commit_veto = setting(
         Text(),
         "pyramid_tm.default_commit_veto",
         "Says which responses roll the transaction back; 4xx and 5xx by default.",
+        importable,
     )
     annotate_user = setting(
-        Text(), "false", "Look up the user on every request to label transactions: costly."
+        Flag(),
+        default=False,
+        help_text="Look up the user on every request to label transactions: costly.",
     )
 
 
@@ -273,6 +292,7 @@ def pshell_setup(env: dict[str, Any]) -> Iterator[None]:
     env["dbsession"] = request.dbsession
     yield
     request.tm.abort()
+    request.registry.database.close()
 
 
 def is_sqlite(url: str) -> bool:

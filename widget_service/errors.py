@@ -185,8 +185,8 @@ def undecodable(error: UnicodeDecodeError, request: Any) -> Response:
 
 def unavailable(error: Exception, request: Any) -> Response:
     """503: the database is away, locked or full. What was to be written is not."""
-    # Not the error itself: it quotes the statement.
-    reason = getattr(error, "orig", error)
+    # Not the error itself, nor what follows the driver's first line: they quote the statement.
+    reason = str(getattr(error, "orig", error)).partition("\n")[0]
     log.error("database unavailable: %s %s: %s", request.method, _path(request), reason)
     return respond(503, {"message": UNAVAILABLE}, {"Retry-After": RETRY_AFTER})
 

@@ -1,0 +1,290 @@
+"""The two roads to the database, through the real tweens and on real files."""
+
+import threading
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from core import core_ini, serving
+from plugins.notes import COUNT, Note
+from pyramid.scripts.pshell import PShellCommand
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    create_engine,
+    insert,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from widget_service.db import CONNECT_TIMEOUT, Base, UtcDateTime, patience, utc_now
+from widget_service.testing import application, new_database, statements
+
+
+@pytest.fixture
+def notes(own_database, tmp_path):
+    settings = {"sqlalchemy__url": own_database, "sqlalchemy__pool_size": "1"}
+    settings |= {"sqlalchemy__max_overflow": "0", "sqlalchemy__pool_timeout": "0"}
+    with serving(tmp_path, "plugins.notes", **settings) as testapp:
+        yield testapp
+        # Every connection came back, and none of them is inside a transaction.
+        database = testapp.app.registry.database
+        assert database.read_engine.pool.checkedout() == 0
+        assert database.write_engine.pool.checkedout() == 0
+
+
+@pytest.fixture
+def database(notes):
+    return notes.app.registry.database
+
+
+def counted(notes):
+    return notes.get("/api/v1/notes").json["notes"]
+
+
+@pytest.mark.parametrize(
+    ("deed", "written"), [("core", 1), ("textual", 1), ("orm", 1), ("nested", 1), ("clear", 1)]
+)
+def test_it_commits_whatever_way_something_was_written(notes, deed, written):
+    assert notes.post(f"/api/v1/notes/{deed}").json == {}
+    assert counted(notes) == written
+
+
+@pytest.mark.parametrize("deed", ["bug", "conflict", "returned"])
+def test_it_rolls_back_what_an_error_answers(notes, deed):
+    assert notes.post(f"/api/v1/notes/{deed}", expect_errors=True).status_int >= 400
+    assert counted(notes) == 0
+
+
+def test_it_leaves_a_clean_connection_after_a_commit_that_failed(notes):
+    # The only connection to write with: a transaction that is left open would show.
+    for _ in range(3):
+        assert notes.post("/api/v1/notes/dangling", status=500).json
+        assert counted(notes) == 0
+    notes.post("/api/v1/notes/orm")
+    assert counted(notes) == 1
+
+
+def test_it_reads_inside_a_transaction_what_it_wrote(notes):
+    assert notes.post("/api/v1/notes").json == {"inside": 1, "outside": 0}
+    assert notes.post("/api/v1/notes").json == {"inside": 2, "outside": 1}
+
+
+def test_it_gives_no_session_to_a_safe_request(notes, caplog):
+    notes.get("/api/v1/notes/session", status=500)
+    assert "a GET request has no transaction: use request.read" in caplog.text
+
+
+def test_it_cannot_write_on_the_road_for_reading(notes, database, caplog):
+    notes.post("/api/v1/notes/core")
+    response = notes.get("/api/v1/notes/delete", expect_errors=True)
+    assert response.status_int >= 500
+    assert counted(notes) == 1
+    with pytest.raises(DBAPIError, match=r"read-?only"):
+        database.read(insert(Note).values(text="a").returning(Note.id))
+
+
+def test_it_ends_what_a_response_callback_begins(notes):
+    notes.post("/api/v1/notes/late")
+    assert notes.app.registry.late
+    # Nobody else could write now, if the session had kept the connection.
+    notes.post("/api/v1/notes/core")
+    assert counted(notes) == 2
+
+
+def test_it_reads_while_another_connection_writes(notes, database):
+    with database.write_engine.begin() as other:
+        other.execute(insert(Note).values(text="a"))
+        assert counted(notes) == 0
+    assert counted(notes) == 1
+
+
+def test_it_sends_one_statement_for_a_read(notes):
+    with statements(notes.app.registry) as sent:
+        counted(notes)
+    assert len(sent) == 1
+
+
+def test_it_begins_no_transaction_that_nobody_needs(notes):
+    registry = notes.app.registry
+    with statements(registry) as sent:
+        notes.get("/nothing", status=404)
+        notes.post("/nothing", status=404)
+        notes.options("/api/v1/notes")
+        notes.put("/api/v1/notes", status=405)
+    assert sent == []
+    assert registry.database.write_engine.pool.checkedin() == 0
+
+
+def test_it_loses_no_read_modify_write(own_database, tmp_path):
+    with serving(tmp_path, "plugins.notes", sqlalchemy__url=own_database) as testapp:
+        testapp.post("/api/v1/notes/clear")
+        failures = []
+
+        def increase():
+            for _ in range(40):
+                response = testapp.post("/api/v1/notes/increase", expect_errors=True)
+                failures.extend([response.text] if response.status_int != 200 else [])
+
+        threads = [threading.Thread(target=increase) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        (note,) = testapp.app.registry.database.read(text("SELECT text FROM note"))
+        assert note.text == "160"
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        # FULL: what was answered 200 survives a power failure.
+        ("synchronous", 2),
+        ("foreign_keys", 1),
+        ("busy_timeout", 5000),
+    ],
+)
+def test_it_prepares_connections_to_sqlite(tmp_path, pragma, value):
+    with serving(tmp_path) as testapp:
+        database = testapp.app.registry.database
+        for engine in (database.read_engine, database.write_engine):
+            with engine.connect() as connection:
+                assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_it_prepares_connections_to_postgresql(request, tmp_path):
+    with new_database("postgresql", request, tmp_path) as url:
+        # What the operator says in the URL is not lost.
+        settings = {"sqlalchemy__url": f"{url}&options=-c statement_timeout=7s"}
+        with serving(tmp_path, **settings) as testapp:
+            database = testapp.app.registry.database
+            for engine, read_only in ((database.read_engine, "on"), (database.write_engine, "off")):
+                with engine.connect() as connection:
+                    show = connection.exec_driver_sql
+                    assert show("SHOW lock_timeout").scalar() == "5s"
+                    assert show("SHOW statement_timeout").scalar() == "7s"
+                    assert show("SHOW default_transaction_read_only").scalar() == read_only
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", CONNECT_TIMEOUT), ("?connect_timeout=2", "2")])
+def test_it_does_not_wait_long_for_a_host_that_does_not_answer(query, seconds):
+    url = make_url(f"postgresql+psycopg://a@example.com/b{query}")
+    assert patience(url) == {"connect_timeout": seconds}
+
+
+def test_it_holds_no_connection_when_it_has_started(notes, database):
+    # A server that forks now would give one connection to two processes.
+    assert database.read_engine.pool.checkedin() == 0
+    assert database.write_engine.pool.checkedin() == 0
+    assert counted(notes) == 0
+    assert database.read_engine.pool.checkedin() == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true"]
+)
+def test_it_refuses_a_database_in_memory(tmp_path, url):
+    refused(tmp_path, url, "SQLite database does not work")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "no default|SQLAlchemy"),
+        ("junk", "SQLAlchemy says"),
+        ("nosuch://a/b", "SQLAlchemy says"),
+        ("sqlite:////nowhere/at/all.sqlite", "cannot be used: unable to open database file"),
+        ("postgresql+psycopg://joe:secret@localhost:1/b", "cannot be used: connection failed"),
+    ],
+)
+def test_it_refuses_a_database_that_it_cannot_use(tmp_path, url, reason):
+    assert "secret" not in refused(tmp_path, url, reason)
+
+
+def refused(directory, url, reason):
+    with pytest.raises(SystemExit, match=reason) as refusal:
+        application(core_ini(directory, sqlalchemy__url=url), directory)
+    return str(refusal.value)
+
+
+def test_it_refuses_to_start_without_a_database(tmp_path):
+    ini = core_ini(tmp_path).replace("sqlalchemy.url", "#")
+    with pytest.raises(SystemExit, match="1 problem") as refusal:
+        application(ini, tmp_path)
+    assert "sqlalchemy.url" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC),
+        datetime(2026, 11, 23, 15, 4, 5, tzinfo=timezone(timedelta(hours=-7))),
+        None,
+    ],
+)
+def test_it_stores_times_in_utc_and_brings_them_back_aware(own_database, moment):
+    engine = create_engine(own_database)
+    times = Table("times", MetaData(), Column("at", UtcDateTime))
+    with engine.begin() as connection:
+        times.create(connection)
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET TIME ZONE 'Asia/Tokyo'")
+        connection.execute(times.insert().values(at=moment))
+        found = connection.execute(times.select()).scalar()
+    assert found == moment
+    assert moment is None or found.tzinfo is UTC
+    engine.dispose()
+
+
+def test_it_refuses_a_time_without_a_zone():
+    with pytest.raises(TypeError, match="has no time zone"):
+        UtcDateTime().process_bind_param(datetime(2026, 11, 23), None)  # noqa: DTZ001  (naive)
+
+
+def test_it_tells_the_time_to_the_second(time_machine):
+    time_machine.move_to(datetime(2026, 11, 23, 15, 4, 5, 678, tzinfo=UTC), tick=False)
+    assert utc_now() == datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC)
+
+
+def test_it_names_every_constraint():
+    table = Table(
+        "thing",
+        MetaData(naming_convention=Base.metadata.naming_convention),
+        Column("id", Integer, primary_key=True),
+        Column("a", Integer, index=True, unique=False),
+        Column("b", Integer),
+        Column("c", ForeignKey("other.id")),
+        UniqueConstraint("a", "b"),
+        CheckConstraint("a > 0", name="positive"),
+    )
+    Table("other", table.metadata, Column("id", Integer, primary_key=True))
+    ddl = str(CreateTable(table)) + "".join(str(CreateIndex(index)) for index in table.indexes)
+    for name in ("pk_thing", "ix_thing_a", "uq_thing_a_b", "ck_thing_positive", "fk_thing_c_other"):
+        assert name in ddl
+
+
+def test_it_gives_pshell_a_session_that_leaves_nothing_behind(own_database, tmp_path):
+    ini = core_ini(tmp_path, "plugins.notes", sqlalchemy__url=own_database)
+    ini += "[pshell]\nsetup = widget_service.db.pshell_setup\n"
+    with closing(application(ini, tmp_path).registry.database):
+        seen = []
+
+        def shell(env, _help):
+            env["dbsession"].add(Note(text="a"))
+            seen.append(env["dbsession"].scalar(COUNT))
+            seen.append(env["request"].read(COUNT)[0][0])
+
+        # A second time: the first one left no lock behind.
+        for _ in range(2):
+            command = PShellCommand(["pshell", str(tmp_path / "test.ini")], quiet=True)
+            assert command.run(shell) in (0, None)
+        assert seen == [1, 0, 1, 0]
