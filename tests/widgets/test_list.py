@@ -1,0 +1,242 @@
+"""The list of widgets: pages, links, counts."""
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, text
+
+from widget_service.db import utc_now
+from widget_service.testing import statements
+from widget_service.widgets.models import Widget
+
+WIDGETS = "/api/v1/widgets"
+KEYS = [
+    "links",
+    "has_prev",
+    "has_next",
+    "page",
+    "total_pages",
+    "items_per_page",
+    "total_items",
+    "items",
+]
+RELATIONS = ["self", "first", "prev", "next", "last"]
+
+
+@pytest.fixture
+def fill(user, rows):
+    """A function that makes the table have so many widgets of the user: w1, w2, ..."""
+
+    def run(count):
+        ((owner_id,),) = rows(text("SELECT max(id) FROM site_user"))
+        rows(text("DELETE FROM widget"))
+        common = {"info_url": "http://example.com", "version": 1, "owner_id": owner_id}
+        common |= {"created_at": utc_now(), "deadline": utc_now()}
+        for number in range(1, count + 1):
+            rows(insert(Widget), common | {"name": f"w{number}"})
+
+    assert user.account
+    return run
+
+
+def names(answer):
+    return [item["name"] for item in answer.json["items"]]
+
+
+def link(page, size=5):
+    return f"{WIDGETS}?page={page}&per_page={size}"
+
+
+def check(answer):
+    """What is true of every page, whatever it is asked for."""
+    page = answer.json
+    links = page["links"]
+    assert list(page) == KEYS
+    assert list(links) == [relation for relation in RELATIONS if relation in links]
+    header = ", ".join(f'<{target}>; rel="{relation}"' for relation, target in links.items())
+    assert answer.headers["Link"] == header
+    assert answer.headers["Total-Count"] == str(page["total_items"])
+    assert page["has_prev"] == ("prev" in links)
+    assert page["has_next"] == ("next" in links)
+    assert page["total_pages"] == -(-page["total_items"] // page["items_per_page"])
+    assert links["self"] == link(page["page"], page["items_per_page"])
+    assert links["first"] == link(1, page["items_per_page"])
+    assert links["last"] == link(max(1, page["total_pages"]), page["items_per_page"])
+    return answer
+
+
+class TestPages:
+    def test_it_shows_ten_as_they_were_created(self, user, fill):
+        fill(12)
+        answer = check(user.get(WIDGETS))
+        assert names(answer) == [f"w{number}" for number in range(1, 11)]
+        assert answer.json["items"][3] == user.get(f"{WIDGETS}/w4").json | {
+            "time_remaining": answer.json["items"][3]["time_remaining"]
+        }
+        assert answer.json == answer.json | {
+            "has_prev": False,
+            "has_next": True,
+            "page": 1,
+            "total_pages": 2,
+            "items_per_page": 10,
+            "total_items": 12,
+        }
+
+    @pytest.mark.parametrize(
+        ("page", "prev", "following"),
+        [(1, None, 2), (2, 1, 3), (3, 2, None), (4, 3, None), (9, 3, None), (2**63 - 1, 3, None)],
+    )
+    def test_it_links_to_the_other_pages(self, user, fill, page, prev, following):
+        fill(11)
+        answer = check(user.get(link(page)))
+        expected = {"self": page, "first": 1, "prev": prev, "next": following, "last": 3}
+        assert answer.json["links"] == {
+            relation: link(number) for relation, number in expected.items() if number
+        }
+        assert len(answer.json["items"]) == {1: 5, 2: 5, 3: 1}.get(page, 0)
+
+    @pytest.mark.parametrize(("page", "has_prev"), [(1, False), (2, True)])
+    def test_it_has_a_last_page_where_there_is_nothing(self, user, page, has_prev):
+        answer = check(user.get(link(page)))
+        assert answer.json == {
+            "links": {
+                "self": link(page),
+                "first": link(1),
+                **({"prev": link(1)} if has_prev else {}),
+                "last": link(1),
+            },
+            "has_prev": has_prev,
+            "has_next": False,
+            "page": page,
+            "total_pages": 0,
+            "items_per_page": 5,
+            "total_items": 0,
+            "items": [],
+        }
+
+    @settings(
+        max_examples=15,
+        deadline=None,
+        # The table is filled anew for each example.
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    @given(total=st.integers(0, 60), size=st.sampled_from([5, 10, 25, 50, 100]))
+    def test_it_leads_through_every_widget_once_and_back(self, user, fill, total, size):
+        fill(total)
+        answer = check(user.get(link(3, size)))
+        answer = check(user.get(answer.json["links"]["first"]))
+        pages = [answer]
+        while answer.json["has_next"]:
+            answer = check(user.get(answer.json["links"]["next"]))
+            pages.append(answer)
+        seen = [name for page in pages for name in names(page)]
+        assert seen == [f"w{number}" for number in range(1, total + 1)]
+        assert answer.json["links"]["self"] == answer.json["links"]["last"]
+        for page in reversed(pages[:-1]):
+            answer = user.get(answer.json["links"]["prev"])
+            assert answer.json["links"] == page.json["links"]
+            assert names(answer) == names(page)
+        assert not answer.json["has_prev"]
+
+    def test_it_answers_head_as_get_without_a_body(self, user, fill):
+        fill(7)
+        got, headed = user.get(link(1)), user.head(link(1))
+        assert headed.body == b""
+        for header in ("Link", "Total-Count", "Content-Type"):
+            assert headed.headers[header] == got.headers[header]
+
+    def test_it_links_below_the_mount_point(self, user):
+        answer = user.get(WIDGETS, extra_environ={"SCRIPT_NAME": "/a b"})
+        assert answer.json["links"]["self"] == "/a%20b/api/v1/widgets?page=1&per_page=10"
+
+    def test_it_keeps_the_order_of_creation_after_updates(self, admin, fill):
+        fill(3)
+        fields = {"info_url": "http://example.org", "deadline": "12/31/2099"}
+        admin.put(f"{WIDGETS}/w2", fields)
+        assert names(admin.get(WIDGETS)) == ["w1", "w2", "w3"]
+
+
+class TestQuery:
+    @pytest.mark.parametrize(
+        ("query", "page", "size"),
+        [
+            ("", 1, 10),
+            ("page=2", 2, 10),
+            ("per_page=100", 1, 100),
+            ("per_page=25&page=3", 3, 25),
+            # int() takes these, and so clients may send them.
+            ("page=%2B5", 5, 10),
+            ("page=+5&per_page=%20005", 5, 5),
+            ("page=2&page=abc&per_page=5&per_page=7", 2, 5),
+            ("PAGE=0&offset=x&page_=&%00=%00", 1, 10),
+            (f"page={2**63 - 1}", 2**63 - 1, 10),
+        ],
+    )
+    def test_it_takes(self, user, query, page, size):
+        answer = check(user.get(f"{WIDGETS}?{query}"))
+        assert (answer.json["page"], answer.json["items_per_page"]) == (page, size)
+
+    @pytest.mark.parametrize("field", ["page", "per_page"])
+    @pytest.mark.parametrize(
+        ("text", "quoted"),
+        [
+            ("abc", "abc"),
+            ("", ""),
+            ("5.0", "5.0"),
+            ("1_0", "1_0"),
+            ("5%0A", "5\n"),
+            ("5%00", "5\0"),
+            ("%D9%A5", "\u0665"),
+            ("1e1", "1e1"),
+            ("0x5", "0x5"),
+            ("5,10", "5,10"),
+            ("NaN", "NaN"),
+            ("9" * 5000, "9" * 5000),
+            (str(2**63), str(2**63)),
+            (str(-(2**63) - 1), str(-(2**63) - 1)),
+        ],
+    )
+    def test_it_refuses_what_is_no_number(self, user, field, text, quoted):
+        answer = user.get(f"{WIDGETS}?{field}={text}", status=400)
+        assert answer.json == {
+            "errors": {field: f"{quoted} is not a valid integer"},
+            "message": "Input payload validation failed",
+        }
+
+    @pytest.mark.parametrize("field", ["page", "per_page"])
+    @pytest.mark.parametrize("number", [0, -1, -(2**63)])
+    def test_it_refuses_what_is_not_positive(self, user, field, number):
+        answer = user.get(f"{WIDGETS}?{field}={number}", status=400)
+        text = f"Invalid {field}: {number}. {field} must be a positive integer"
+        assert answer.json["errors"] == {field: text}
+
+    @pytest.mark.parametrize("size", [1, 7, 101, 2**63 - 1])
+    def test_it_refuses_other_page_sizes(self, user, size):
+        answer = user.get(f"{WIDGETS}?per_page={size}", status=400)
+        text = f"The value '{size}' is not a valid choice for 'per_page'."
+        assert answer.json["errors"] == {"per_page": text}
+
+    def test_it_names_both_at_once(self, user):
+        answer = user.get(f"{WIDGETS}?page=0&per_page=7", status=400)
+        assert list(answer.json["errors"]) == ["page", "per_page"]
+
+    @pytest.mark.parametrize("query", ["page=%ff", "other=%ff", "%ff"])
+    def test_it_refuses_what_is_not_utf_8(self, user, query):
+        answer = user.get(f"{WIDGETS}?{query}", status=400)
+        assert answer.json["message"] == "Input payload validation failed"
+
+    def test_it_tells_strangers_nothing_of_the_rules(self, client):
+        answer = client.get(f"{WIDGETS}?page=0", status=401)
+        assert answer.json == {"message": "Unauthorized"}
+        assert not {"Link", "Total-Count"} & set(answer.headers)
+
+
+def test_it_costs_two_statements_whatever_its_length(user, fill):
+    for count in (0, 1, 100):
+        fill(count)
+        with statements(user.registry) as sent:
+            assert len(names(user.get(link(1, 100)))) == count
+        assert len(sent) == 2
+        assert re.match("SELECT", sent[1])
