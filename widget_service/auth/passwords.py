@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from passlib.context import CryptContext
@@ -67,4 +68,8 @@ def includeme(config: Any) -> None:
     try:
         config.registry.passwords = Passwords(options)
     except Exception as error:  # noqa: BLE001  (passlib's mistakes are of many classes)
-        config.refuse_setting("passlib.schemes", f"these passlib.* settings do not work: {error}")
+        # It quotes what it does not know, without the name of the scheme.
+        quoted = re.findall(r"'(\w+)'", str(error))
+        named = [name for name in options if name.rpartition("__")[2] in quoted] or ["schemes"]
+        for name in named:
+            config.refuse_setting(f"passlib.{name}", f"does not work: {error}")

@@ -97,7 +97,7 @@ class BearerPolicy:
             claims = codec.read(token)
             identity = codec.callback(claims, request)
             # After the look-up: a token that was logged out is that in every spelling.
-            tokens.check_spelling(token)
+            codec.check_spelling(token)
         except TokenRefused as refused:
             return refused
         return identity  # type: ignore[no-any-return]

@@ -90,6 +90,18 @@ class Codec:
             raise TokenRefused(INVALID) from None
         return self._checked(claims)
 
+    def check_spelling(self, token: str) -> None:
+        """Refuse another spelling of the signature of a token that was read.
+
+        The decoder skips padding and junk, and the last character has bits that it ignores. The
+        rest of a token has one spelling: the signature covers it as text.
+
+        :raises TokenRefused: this is not how the token was issued
+        """
+        signature = token.rpartition(".")[2]
+        if base64url_encode(base64url_decode(signature)).decode("ascii") != signature:
+            raise TokenRefused(INVALID)
+
     def _checked(self, claims: dict[str, Any]) -> Claims:
         now = time.time()
         late = now + self._policy.leeway
@@ -107,19 +119,6 @@ class Codec:
         if exp <= now:
             raise TokenRefused(EXPIRED)
         return Claims(claims["sub"], claims["jti"], iat, exp)
-
-
-def check_spelling(token: str) -> None:
-    """Refuse another spelling of a token's signature.
-
-    The decoder skips padding and junk, and the last character has bits that it ignores. The
-    rest of a token has one spelling: the signature covers it as text.
-
-    :raises TokenRefused: this is not how the token was issued
-    """
-    signature = token.rpartition(".")[2]
-    if base64url_encode(base64url_decode(signature)).decode("ascii") != signature:
-        raise TokenRefused(INVALID)
 
 
 def _is_moment(value: object) -> bool:

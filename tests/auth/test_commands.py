@@ -1,0 +1,226 @@
+"""The commands that an operator has for accounts, run from an .ini file on disk."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, insert, select
+
+from widget_service import cli
+from widget_service.auth.models import BlacklistedToken, User
+from widget_service.testing import Client, application, empty, ini_text
+
+EMAIL = "Somebody@Example.com"
+PASSWORD = "123456"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("commands")
+
+
+@pytest.fixture(scope="module")
+def module_app(directory):
+    """A running application, and its .ini file for the commands in the same directory."""
+    ini = ini_text(f"sqlite:///{directory / 'commands.sqlite'}", plugins=["widget_service.auth"])
+    app = application(ini, directory)
+    yield app
+    app.registry.database.close()
+
+
+@pytest.fixture
+def service(module_app):
+    """A stranger to the application, on emptied tables."""
+    empty(module_app.registry)
+    return Client(module_app)
+
+
+@pytest.fixture
+def command(service, directory, monkeypatch, capsys):
+    """Runs ``widget-service -c FILE.ini …``: exit status, output, errors."""
+    return runner(directory / "test.ini", monkeypatch, capsys)
+
+
+def runner(ini, monkeypatch, capsys):
+    def run(*arguments, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        status = cli.main(["-c", str(ini), *arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Somebody at a terminal, who types these answers to the questions for a password."""
+
+    def answer(*typed):
+        answers = iter(typed)
+        asked = []
+
+        def ask(question):
+            asked.append(question)
+            answered = next(answers)
+            if isinstance(answered, BaseException):
+                raise answered
+            return answered
+
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("getpass.getpass", ask)
+        return asked
+
+    return answer
+
+
+def account(service, email=EMAIL):
+    statement = select(User.__table__).where(User.email == email)
+    with service.registry.database.read_engine.connect() as connection:
+        return connection.execute(statement).mappings().one_or_none()
+
+
+def test_it_adds_a_user_with_the_password_of_the_first_line(service, command):
+    status, out, err = command("add-user", EMAIL, stdin=f"{PASSWORD}\nmore\n")
+    assert (status, out, err) == (0, f"{EMAIL} added\n", "")
+    user = service.log_in(EMAIL, PASSWORD)
+    assert user.get("/api/v1/auth/user").json["admin"] is False
+
+
+@pytest.mark.parametrize("line", ["a b ", "\xe9\u20ac", "x\r", "x"])
+def test_it_takes_the_line_as_it_is_but_for_its_end(service, command, line):
+    assert command("add-user", EMAIL, stdin=f"{line}\n")[0] == 0
+    service.log_in(EMAIL, line.rstrip("\r"))
+
+
+def test_it_adds_administrators(service, command):
+    status, out, _ = command("add-user", "--admin", EMAIL, stdin=PASSWORD)
+    assert (status, out) == (0, f"{EMAIL} added as an administrator\n")
+    assert service.log_in(EMAIL, PASSWORD).get("/api/v1/auth/user").json["admin"] is True
+
+
+@pytest.mark.parametrize("email", [EMAIL, EMAIL.upper()])
+def test_it_refuses_an_address_that_is_registered(service, command, email):
+    command("add-user", EMAIL, stdin=PASSWORD)
+    before = account(service)
+    status, out, err = command("add-user", "--admin", email, stdin="another")
+    assert (status, out, err) == (1, "", f"{email} is already registered\n")
+    assert account(service) == before
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "text"),
+    [
+        ("somebody", PASSWORD, "somebody is not a valid email"),
+        ("", PASSWORD, " is not a valid email"),
+        (EMAIL, "", "The password must not be empty"),
+        (EMAIL, "\n", "The password must not be empty"),
+        (EMAIL, "x" * 1025, "The password is longer than 1024 bytes"),
+        (EMAIL, "x\0", "The password contains invalid characters"),
+        (EMAIL, "\udcff", "The password contains invalid characters"),
+        ("a@b", "", "a@b is not a valid email\nThe password must not be empty"),
+    ],
+)
+def test_it_refuses_what_registration_refuses(service, command, email, password, text):
+    assert command("add-user", email, stdin=password) == (1, "", f"{text}\n")
+    assert account(service, email) is None
+
+
+def test_it_refuses_a_password_that_is_no_text(service, monkeypatch, capsys, directory):
+    raw = io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", raw)
+    assert cli.main(["-c", str(directory / "test.ini"), "add-user", EMAIL]) == 1
+    assert account(service) is None
+    assert capsys.readouterr().err == "no password was given\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "error"),
+    [
+        ((PASSWORD, PASSWORD), 0, ""),
+        ((PASSWORD, "123457"), 1, "the two passwords differ\n"),
+        ((EOFError(),), 1, "no password was given\n"),
+        ((PASSWORD, EOFError()), 1, "no password was given\n"),
+    ],
+    ids=repr,
+)
+def test_it_asks_twice_at_a_terminal(service, terminal, directory, capsys, typed, status, error):
+    asked = terminal(*typed)
+    assert cli.main(["-c", str(directory / "test.ini"), "add-user", EMAIL]) == status
+    assert capsys.readouterr().err == error
+    assert asked == ["Password: ", "Once more: "][: len(typed)]
+    assert (account(service) is not None) == (status == 0)
+
+
+def test_it_changes_accounts_in_any_spelling(service, command):
+    service.sign_up(EMAIL)
+    service.sign_up("other@example.com")
+    others = account(service, "other@example.com")
+    for name, admin, disabled in (
+        ("demote", False, False),
+        ("promote", True, False),
+        ("promote", True, False),
+        ("disable", True, True),
+        ("demote", False, True),
+        ("enable", False, False),
+        ("enable", False, False),
+    ):
+        status, out, err = command(name, EMAIL.lower())
+        assert (status, err) == (0, "")
+        assert out.startswith(f"{EMAIL.lower()} is ")
+        found = account(service)
+        assert (found["admin"], found["disabled"]) == (admin, disabled)
+    assert account(service, "other@example.com") == others
+
+
+@pytest.mark.parametrize("name", ["promote", "demote", "disable", "enable"])
+def test_it_says_whom_it_does_not_know(command, name):
+    status, out, err = command(name, "nobody@example.com")
+    assert (status, out, err) == (1, "", "nobody@example.com is not registered\n")
+    status, out, err = command(name, "nobody")
+    assert (status, out) == (1, "")
+    assert err.startswith("nobody: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["add-user"],
+        ["add-user", EMAIL, "another"],
+        ["promote"],
+        ["demote", EMAIL, "--admin"],
+        ["purge-blacklist", "now"],
+    ],
+)
+def test_it_explains_itself_to_wrong_arguments(command, arguments):
+    with pytest.raises(SystemExit) as refusal:
+        command(*arguments)
+    assert refusal.value.code == 2
+
+
+def test_it_purges_what_has_expired_and_nothing_else(service, command):
+    now = datetime.now(UTC)
+    rows = [
+        {"jti": str(number), "expires_at": now + timedelta(hours=hours), "blacklisted_on": now}
+        for number, hours in enumerate([-1] * 1500 + [1] * 3)
+    ]
+    engine = service.registry.database.write_engine
+    with engine.begin() as connection:
+        connection.execute(insert(BlacklistedToken), rows)
+    purged = "1500 expired token(s) removed from the blacklist\n"
+    assert command("purge-blacklist") == (0, purged, "")
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(BlacklistedToken)) == 3
+    assert command("purge-blacklist")[1].startswith("0 expired")
+
+
+def test_it_acts_at_once_on_a_service_that_runs(own_database, tmp_path, monkeypatch, capsys):
+    app = application(ini_text(own_database), tmp_path)
+    command = runner(tmp_path / "test.ini", monkeypatch, capsys)
+    assert command("add-user", EMAIL, stdin=PASSWORD)[0] == 0
+    assert command("add-user", EMAIL.upper(), stdin=PASSWORD)[0] == 1
+    user = Client(app).log_in(EMAIL, PASSWORD)
+    assert command("promote", EMAIL)[0] == 0
+    assert user.get("/api/v1/auth/user").json["admin"] is True
+    assert command("disable", EMAIL)[0] == 0
+    assert user.get("/api/v1/auth/user", status=401)
+    assert command("purge-blacklist")[0] == 0
+    app.registry.database.close()
