@@ -31,7 +31,6 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import settings
-from widget_service.cli import CommandError
 from widget_service.db import Base, UtcDateTime, is_sqlite, patience
 from widget_service.settings import Problem, StartupError
 
@@ -278,6 +277,9 @@ def migrate(registry: Any, args: argparse.Namespace) -> None:
 
     :raises CommandError: there is no such revision, or the database does not play along
     """
+    # Not above: cli composes the application, and so imports this module.
+    from widget_service.cli import CommandError  # noqa: PLC0415
+
     try:
         if args.down:
             downgrade(registry, args.down)
