@@ -56,6 +56,7 @@ FAULTS = {
     "unserializable": unserializable,
     "statement": statement,
     "response": lambda _request: Response(status=HTTPStatus.IM_A_TEAPOT, json_body={"a": 1}),
+    "varying": lambda _request: Response(json_body={}, vary="Accept-Language"),
     "returned": lambda _request: httpexceptions.HTTPConflict("Taken."),
     "moved": raised(httpexceptions.HTTPFound("https://example.com/")),
     "nothing": raised(httpexceptions.HTTPNoContent(headers={"X-Kept": "yes"})),
