@@ -66,8 +66,9 @@ def ini_file(name, directory, *changes, port=None):
     """
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     if port is not None:
-        changes = (*changes, ("localhost:6543", f"localhost:{port}"), ("*:6543", f"*:{port}"))
+        changes = (*changes, (":6543", f":{port}"))
     for old, new in changes:
+        assert old in text
         text = text.replace(old, new)
     draft = directory / f"{name}.draft"
     draft.write_text(text, encoding="utf-8")
