@@ -93,32 +93,42 @@ def _complete(
     registry: Any, service: rest.Service, method: str, args: dict[str, Any]
 ) -> dict[str, Any]:
     schema = _bound(registry, args.get("schema") or colander.MappingSchema())
-    completed = {"operation_id": _identifier(method, service), **args, "schema": schema}
     context = _context(registry, service, method)
-    permission = args.get("permission") or UNDECLARED
-    public = permission == NO_PERMISSION_REQUIRED or for_everyone(context, permission)
-    if not public:
-        completed.setdefault("api_security", [{SECURITY: []}])
-    if "body" in schema:
-        completed.setdefault("content_type", [rest.FORM, rest.MULTIPART, rest.JSON])
     declared = args.get("response_schemas", {})
-    statuses = {"500", "503"}
-    if not public:
-        statuses.add("401")
-        if not for_users(context, permission):
-            statuses.add("403")
-    if schema.children or "{" in service.path:
-        statuses.add("400")
-    if "body" in schema:
-        statuses |= {"413", "415"}
+    refusals = _refusals(context, args)
+    statuses = {"500", "503"} | refusals | _mistakes(service, schema)
     # A PUT that creates what is not there misses nothing.
     if hasattr(context, "load") and not (method == "PUT" and "201" in declared):
         statuses.add("404")
     if args.get("preconditions"):
         statuses.add("412")
         schema.add(Preconditions(name="header"))
-    completed["response_schemas"] = _answers(registry, statuses, declared)
+    completed = {
+        "operation_id": _identifier(method, service),
+        **args,
+        "schema": schema,
+        "response_schemas": _answers(registry, statuses, declared),
+    }
+    if refusals:
+        completed.setdefault("api_security", [{SECURITY: []}])
+    if "body" in schema:
+        completed.setdefault("content_type", [rest.FORM, rest.MULTIPART, rest.JSON])
     return completed
+
+
+def _refusals(context: Any, args: dict[str, Any]) -> set[str]:
+    """How the security policy may refuse somebody, by the ACLs of the context."""
+    permission = args.get("permission") or UNDECLARED
+    if permission == NO_PERMISSION_REQUIRED or for_everyone(context, permission):
+        return set()
+    return {"401"} if for_users(context, permission) else {"401", "403"}
+
+
+def _mistakes(service: rest.Service, schema: colander.MappingSchema) -> set[str]:
+    """What may be wrong with a request itself; a parameter in the path may be no UTF-8."""
+    if "body" in schema:
+        return {"400", "413", "415"}
+    return {"400"} if schema.children or "{" in service.path else set()
 
 
 def _identifier(method: str, service: rest.Service) -> str:
