@@ -17,7 +17,7 @@ from widget_service import plugins, settings
 from widget_service.principals import UNDECLARED
 from widget_service.security import Closed
 from widget_service.settings import Problem, StartupError
-from widget_service.sources import Source
+from widget_service.sources import Source, unreadable
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,24 @@ def main(global_config: Mapping[str, str], **app_settings: str) -> Any:
     """
     file = global_config.get("__file__")
     try:
-        return configure(app_settings, file=file, shared=global_config).make_wsgi_app()
+        return start(configure(app_settings, file=file, shared=global_config))
     except StartupError as error:
         raise SystemExit(str(error)) from None
+
+
+def start(config: Configurator) -> Any:
+    """The WSGI application of a Configurator, checked against its database.
+
+    :raises StartupError: the database is not fit, or a plugin fails
+    """
+    try:
+        return config.make_wsgi_app()
+    except StartupError:
+        raise
+    except Exception as error:
+        log.debug("the application cannot be made", exc_info=True)
+        config.registry.settings_declared.note("start", None, *_said(error, *_included(config)))
+        raise StartupError(config.registry.settings_declared.problems) from error
 
 
 def configure_file(file: str) -> Configurator:
@@ -41,9 +56,8 @@ def configure_file(file: str) -> Configurator:
     """
     try:
         found = plaster.get_loader(file, protocols=["wsgi"]).get_wsgi_app_settings()
-    except Exception as error:  # noqa: BLE001  (PasteDeploy lets everything through)
-        text = f"{type(error).__name__}: {error}"
-        raise StartupError([Problem("[app:main]", None, file, text)]) from error
+    except Exception as error:
+        raise StartupError(unreadable(file, error)) from error
     return configure(found, file=file, shared=found.global_conf)
 
 
@@ -123,36 +137,53 @@ def _include(config: Configurator, plugin: str) -> None:
         # A mistake in its settings is what an includeme often stumbles over.
         if len(declared.problems) == before:
             entry = declared.source.entry("pyramid.includes")
-            where = entry.origin if entry else "the core"
-            declared.problems.append(Problem("pyramid.includes", plugin, where, _said(error, plugin)))
+            origin = entry.origin if entry else "the core"
+            where, text = _said(error, plugin)
+            missing = getattr(error, "name", None)
+            if isinstance(error, ModuleNotFoundError) and f"{plugin}.".startswith(f"{missing}."):
+                text = f"there is no package {missing}; is it spelled right, and installed?"
+            elif isinstance(error, ModuleNotFoundError):
+                text = f"it needs {missing}, which is not installed ({where})"
+            else:
+                text = f"{text} ({where})"
+            declared.note("pyramid.includes", plugin, origin, text)
 
 
-def _said(error: Exception, plugin: str) -> str:
-    """An exception in one line: what, and in which line of which file."""
-    if isinstance(error, ModuleNotFoundError) and plugin.startswith(error.name or plugin):
-        return f"there is no package {error.name}; is it spelled right, and installed?"
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {error} ({frame.filename}, line {frame.lineno})"
+def _included(config: Configurator) -> tuple[str, ...]:
+    return settings.of(config.registry, "pyramid").includes  # type: ignore[no-any-return]
+
+
+def _said(error: BaseException, *packages: str) -> tuple[str, str]:
+    """Where an exception is from, and what it says.
+
+    :param packages: where the innermost line that is in one of them is what to look at
+    """
+    inside = tuple(f"{package}." for package in packages)
+    frames = list(traceback.walk_tb(error.__traceback__))
+    theirs = [each for each in frames if f"{each[0].f_globals.get('__name__')}.".startswith(inside)]
+    frame, line = (theirs or frames)[-1]
+    return f"{frame.f_code.co_filename}, line {line}", f"{type(error).__name__}: {error}"
 
 
 def _commit(config: Configurator) -> None:
     """Carry out what the plugins configured. Also after mistakes, to find those of this step."""
-    problems = config.registry.settings_declared.problems
+    declared = config.registry.settings_declared
     try:
         config.commit()
     except ConfigurationConflictError as error:
-        problems.extend(_conflicts(error))
+        declared.problems.extend(_conflicts(error))
     except ConfigurationExecutionError as error:
         # After a mistake in a setting this may be nothing but its consequence.
-        if not problems:
-            where = f"{error.info.file}, line {error.info.line}"
-            text = f"{type(error.evalue).__name__}: {error.evalue}"
-            problems.append(Problem("configuration", None, where, text))
+        if not declared.problems:
+            where, _text = _said(error, *_included(config))
+            if error.info.file:
+                where = f"{error.info.file}, line {error.info.line}"
+            declared.note("configuration", None, where, f"{error.etype.__name__}: {error.evalue}")
 
 
 def _conflicts(error: ConfigurationConflictError) -> Iterator[Problem]:
     """What two plugins both want to be: routes, paths, permissions, commands of one name."""
     for discriminator, infos in error._conflicts.items():  # noqa: SLF001  (no public way)
-        sides = " and ".join(f"{info.file}, line {info.line}" for info in infos)
+        sides = [f"{info.file}, line {info.line}" for info in infos]
         name = " ".join(str(part) for part in discriminator if isinstance(part, str))
-        yield Problem(name, None, "plugins", f"two want to be this: {sides}")
+        yield Problem(name, None, sides[0], f"there is one already: {' and '.join(sides[1:])}")

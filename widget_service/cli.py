@@ -13,18 +13,24 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from widget_service import configure_file, db
+from widget_service import configure_file, db, start
 from widget_service.settings import StartupError
 
 DEFAULT_INI = "development.ini"
+# As a shell reports a command that a signal ended.
+INTERRUPTED = 128 + signal.SIGINT
+NOBODY_READS = 128 + signal.SIGPIPE
+HELP = frozenset({"-h", "--help"})
 
 
 class CommandError(Exception):
@@ -72,28 +78,55 @@ def session(registry: Any) -> Iterator[Session]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    :returns: the exit status: 0, 1 for a command that failed, 2 for wrong arguments
+    :returns: the exit status: 0, 1 for a command that failed, 128 and more for one that was
+        interrupted, or whose output nobody wants to read to its end
+    :raises SystemExit: wrong arguments, status 2, or only a question for help
     """
-    argv = sys.argv[1:] if argv is None else argv
-    ini, rest = _ini(argv)
+    ini, arguments = _ini(sys.argv[1:] if argv is None else argv)
     try:
-        config = _configure(ini)
-        args = _parser(config.registry.commands).parse_args(rest)
-        command = config.registry.commands[args.command]
-        if not command.unmigrated:
-            config.make_wsgi_app()  # as the service would start, checks included
-        try:
-            command.run(config.registry, args)
-        finally:
-            config.registry.database.close()
+        _run(ini, arguments)
+        # Not at exit, where a closed pipe would be somebody else's error.
+        sys.stdout.flush()
     except (StartupError, CommandError) as error:
         print(error, file=sys.stderr)
         return 1
+    except SQLAlchemyError as error:
+        # The driver's words, without the statement, its values, and a traceback.
+        said = " ".join(str(getattr(error, "orig", error)).split())
+        print(f"the database says: {said}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # What is left in the buffer must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 
+def _run(ini: str, arguments: Sequence[str]) -> None:
+    try:
+        config = _configure(ini)
+    except (StartupError, CommandError) as error:
+        if HELP.intersection(arguments):
+            # Whoever asks for help may not have a file yet.
+            print(f"Commands are listed for an .ini file that is right. {error}\n", file=sys.stderr)
+            _parser({}).print_help()
+            return
+        raise
+    try:
+        args = _parser(config.registry.commands).parse_args(arguments)
+        command = config.registry.commands[args.command]
+        if not command.unmigrated:
+            start(config)  # as the service would, checks included
+        command.run(config.registry, args)
+    finally:
+        config.registry.database.close()
+
+
 def _ini(argv: Sequence[str]) -> tuple[str, list[str]]:
-    parser = argparse.ArgumentParser(add_help=False)
+    # No abbreviations: they may be the command's own options.
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     _add_ini(parser)
     known, rest = parser.parse_known_args(argv)
     return known.config, rest

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import colander
 
-from widget_service.settings import Family, environment_variable
+from widget_service.declarations import Family
+from widget_service.sources import environment_variable
 
 SERVER = """
 [server:main]
@@ -20,9 +21,13 @@ listen = localhost:6543
 ident =
 # Clients that are idle must not lock others out.
 connection_limit = 1000
+asyncore_use_poll = true
 channel_timeout = 30
 # Above rest.max_body_size, so that what is a little too large is answered in JSON.
 max_request_body_size = 1048576
+
+[pshell]
+setup = widget_service.db.pshell_setup
 """
 
 LOGGING = """
@@ -49,6 +54,9 @@ class = widget_service.logs.JSONFormatter
 """
 
 
+PASSED_ON = "Passed on to the library as it is."
+
+
 class Setting(NamedTuple):
     """One setting, as people see it. ``value`` is masked where it is secret."""
 
@@ -66,13 +74,18 @@ def settings(registry: Any) -> Iterator[Setting]:
     for family in declared.families.values():
         for key, node in family.nodes().items():
             entry = declared.source.entry(key)
-            text = entry.text if entry else default(node)
-            value = None if text is None else " ".join(declared.shown(key, text).split())
+            default = (
+                None if default_text(node) is None else declared.shown(key, default_text(node))
+            )
+            value = " ".join(declared.shown(key, entry.text).split()) if entry else default
             origin = entry.origin if entry else "default"
-            yield Setting(key, value, origin, default(node), node.description, family.package)
+            yield Setting(key, value, origin, default, node.description, family.package)
+        for name, entry in declared.others(family) if family.is_open else ():
+            key = f"{family.prefix}.{name}"
+            yield Setting(key, entry.text, entry.origin, None, PASSED_ON, family.package)
 
 
-def default(node: colander.SchemaNode) -> str | None:
+def default_text(node: colander.SchemaNode) -> str | None:
     """The default of a setting as an .ini file has it; None for a required one."""
     return None if node.missing is colander.required else ini_text(node.missing)
 
@@ -94,7 +107,7 @@ def ini_text(value: Any) -> str:
 
 def check(_registry: Any, _args: argparse.Namespace) -> None:
     """Say so: whoever is here has read every setting without a problem."""
-    print("every setting is right")
+    print("every setting is right; the database was not tried")
 
 
 def show(registry: Any, args: argparse.Namespace) -> None:
@@ -136,9 +149,11 @@ def reference(registry: Any, _args: argparse.Namespace) -> None:
         print("\n| setting | default | what it is | environment variable |")
         print("| --- | --- | --- | --- |")
         for key, node in family.nodes().items():
-            shown = "required" if node.missing is colander.required else f"`{default(node)}`"
-            shown = "empty" if shown == "``" else shown
-            print(f"| `{key}` | {shown} | {node.description} | `{environment_variable(key)}` |")
+            shown = "required" if node.missing is colander.required else f"`{default_text(node)}`"
+            shown = "empty" if shown == "``" else _cell(shown)
+            print(
+                f"| `{key}` | {shown} | {_cell(node.description)} | `{environment_variable(key)}` |"
+            )
 
 
 REFERENCE = """# Settings
@@ -147,8 +162,21 @@ Written by `widget-service -c development.ini config reference`.
 
 Each setting comes from the `[app:main]` section of the .ini file, or from the environment, which
 wins: from the variable in the last column, or from the file that the same name with `_FILE`
-appended names. `widget-service -c FILE.ini config show` prints which values are in force, and
-where each of them is from."""
+appended names; both at once are a mistake. `widget-service -c FILE.ini config show` prints which
+values are in force, and where each of them is from; `config check` says whether all are right,
+and `config sample` prints a file to begin with.
+
+What is wrong is named when the service starts, all of it, with the file and the line: unknown
+names as well. Secrets are not shown.
+
+The .ini file is read by PasteDeploy, which has rules of its own:
+
+- A percent sign is written `%%`; `%(here)s` is the folder of the file. A single `%`, and a
+  name that is there twice, stop `pserve` with a traceback; `config check` names the lines.
+- `pserve FILE.ini jwt.expiration=600` sets a setting, over that of the file and below the
+  environment.
+- What is in `[DEFAULT]` is a setting too, and wins over the same one of the command line. In
+  `[app:main]` as well it is a mistake."""
 
 
 def _about(family: Family) -> str:
@@ -157,12 +185,17 @@ def _about(family: Family) -> str:
     return "No other key is accepted."
 
 
+def _cell(text: str) -> str:
+    """A text that does not end its cell of a table."""
+    return text.replace("|", "\\|")
+
+
 def _sample_line(key: str, node: colander.SchemaNode) -> str:
     """The line of a setting: to be uncommented, or, where one must be set, a value that works."""
     made = getattr(node, "sample", None)
     if made is not None:
         return f"{key} = {made()}"
-    text = default(node)
+    text = default_text(node)
     return f"{key} = " if text is None else f"#{key} = {text}".replace("%", "%%").rstrip()
 
 

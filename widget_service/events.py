@@ -23,12 +23,12 @@ logged. ``event.session`` is closed to it; ``cli.session(event.registry)`` opens
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class DomainEvent:
 def publish(event: DomainEvent) -> None:
     """Call the subscribers of an event.
 
-    Publish outside of ``begin_nested()``: what is rolled back to a savepoint did not happen.
+    What is rolled back to a savepoint did not happen: its events reach nobody after the commit.
 
     :raises Exception: what a subscriber raises, such as a veto
     """
@@ -64,11 +64,13 @@ def add_commit_subscriber(
     subscriber = config.maybe_dotted(subscriber)
 
     def wait(event: DomainEvent) -> None:
-        info = event.session.info
-        if PENDING not in info:
-            info[PENDING] = []
-            sqlalchemy_event.listen(event.session, "after_commit", _committed)
-        info[PENDING].append((subscriber, event))
+        session = event.session
+        if PENDING not in session.info:
+            session.info[PENDING] = []
+            sqlalchemy_event.listen(session, "after_commit", _committed)
+            sqlalchemy_event.listen(session, "after_soft_rollback", _rolled_back)
+        transaction = session.get_nested_transaction() or session.get_transaction()
+        session.info[PENDING].append((transaction, subscriber, event))
 
     config.add_subscriber(wait, event_type)
 
@@ -78,11 +80,24 @@ def _committed(session: Session) -> None:
     if session.in_nested_transaction():
         return
     pending, session.info[PENDING] = session.info[PENDING], []
-    for subscriber, event in pending:
+    for _transaction, subscriber, event in pending:
         try:
             subscriber(event)
         except Exception:
             log.exception("%s failed after the commit of %s", subscriber, type(event).__name__)
+
+
+def _rolled_back(session: Session, transaction: SessionTransaction) -> None:
+    """Forget what was published in ``transaction``, or in a savepoint within it."""
+    session.info[PENDING] = [
+        each for each in session.info[PENDING] if transaction not in _lineage(each[0])
+    ]
+
+
+def _lineage(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
 
 
 def includeme(config: Any) -> None:

@@ -10,12 +10,16 @@ Two plugins that name the same one, and a view whose permission nobody named, ar
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import inspect
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyramid.interfaces import ITweens
+from pyramid.path import DottedNameResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.tweens import INGRESS, MAIN
 
 from widget_service.db import Base
 from widget_service.principals import UNDECLARED
@@ -25,6 +29,9 @@ NOBODYS = "other libraries"
 PUBLIC = "PUBLIC"
 # Every resource answers them alike, so they say nothing about a plugin.
 IMPLIED = frozenset({"HEAD", "OPTIONS"})
+# What lets two routes have one path.
+PREDICATES = ("request_methods", "path_info", "xhr", "request_param", "header", "accept",
+              "custom_predicates")  # fmt: skip
 
 
 class Route(NamedTuple):
@@ -97,8 +104,17 @@ class Plugins:
         """The tables of the models of each plugin."""
         for mapper in Base.registry.mappers:
             plugin = self.of_module(mapper.class_.__module__)
-            if plugin != NOBODYS:
-                yield plugin, mapper.local_table.name  # type: ignore[attr-defined]
+            # The core has none: what looks so is of a plugin in its folder that only another
+            # application of this process includes.
+            if plugin not in (NOBODYS, __package__):
+                yield from ((plugin, table.name) for table in mapper.tables)
+
+    def tweens(self) -> Iterator[tuple[str, str]]:
+        """The tweens of each plugin, the outermost first."""
+        tweens = self.registry.getUtility(ITweens)
+        for name, _factory in tweens.explicit or tweens.implicit():
+            if name not in (INGRESS, MAIN):
+                yield self.of_module(name), name
 
     def undeclared(self) -> Iterator[Problem]:
         """The permissions of views that no plugin named."""
@@ -110,6 +126,19 @@ class Plugins:
                 text = "a view asks for it, but no plugin names it in config.declare_permissions"
                 yield Problem(found["value"], None, f"{info.file}, line {info.line}", text)
 
+    def shadowed(self) -> Iterator[Problem]:
+        """The routes that no request reaches, because another one has the same path."""
+        first: dict[tuple[Any, ...], Any] = {}
+        for _, found in self.each("routes"):
+            path = re.sub(r"{[^}]*}", "{}", f"/{found['pattern'].removeprefix('/')}")
+            key = (path, *(str(found[each]) for each in PREDICATES))
+            other = first.setdefault(key, found)
+            if other is not found:
+                here, there = (f"{each.action_info.file}, line {each.action_info.line}"
+                               for each in (found, other))  # fmt: skip
+                text = f"the path of route {found['name']} is that of {other['name']} ({there})"
+                yield Problem(path, None, here, text)
+
     def _permission(self, view: Any) -> str:
         for related in self.introspector.related(view):
             if related.category_name == "permissions":
@@ -119,8 +148,9 @@ class Plugins:
 
 
 def check(registry: Any) -> None:
-    """:raises StartupError: a view asks for a permission that no plugin named"""
-    problems = list(Plugins(registry).undeclared())
+    """:raises StartupError: a permission that no plugin named, or two routes on one path"""
+    plugins = Plugins(registry)
+    problems = [*plugins.undeclared(), *plugins.shadowed()]
     if problems:
         raise StartupError(problems)
 
@@ -129,7 +159,7 @@ def describe(registry: Any, _args: argparse.Namespace) -> None:
     """The command ``plugins``: print what each plugin brings."""
     plugins = Plugins(registry)
     routes, tables = sorted(plugins.routes()), sorted(plugins.tables())
-    for plugin in plugins.names:
+    for plugin in (*plugins.names, NOBODYS):
         print(plugin)
         for route in routes:
             if route.plugin == plugin:
@@ -138,13 +168,10 @@ def describe(registry: Any, _args: argparse.Namespace) -> None:
             for owner, found in plugins.each(category):
                 if owner == plugin:
                     print(f"  {shown:11} {found.title}{_more(found)}")
-        for tween in plugins.introspector.get_category("tweens") or ():
-            name = tween["introspectable"]["name"]
-            if plugins.of_module(name.rpartition(".")[0]) == plugin:
-                print(f"  tween       {name}")
-        for owner, table in tables:
-            if owner == plugin:
-                print(f"  table       {table}")
+        for what, things in (("tween", plugins.tweens()), ("table", tables)):
+            for owner, name in things:
+                if owner == plugin:
+                    print(f"  {what:11} {name}")
 
 
 SHOWN = {
@@ -156,13 +183,16 @@ SHOWN = {
 
 
 def _more(found: Any) -> str:
+    if "schema" in found:
+        return f": {', '.join(node.name for node in found['schema'].children)}"
     return f": {found['allows']}" if "allows" in found else ""
 
 
 def _folder(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    # A plugin may be a single module as well.
-    return Path(spec.origin).parent if spec and spec.origin else Path(package)
+    """Where the source of a plugin is: a folder, or the file of a plugin of one module."""
+    module = inspect.getmodule(DottedNameResolver(None).maybe_resolve(package))
+    file = Path(str(getattr(module, "__file__", package)))
+    return file.parent if file.name == "__init__.py" else file
 
 
 def includeme(config: Any) -> None:

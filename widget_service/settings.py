@@ -14,31 +14,27 @@ content of the file that ``WIDGET_SERVICE_PAGES_PER_PAGE_FILE`` names. Mistakes 
 while the plugins are included, and raised together before any of the configuration takes effect.
 
 A rule across the settings of one schema is the schema's validator; one across schemas is for the
-includeme to check, with ``config.refuse_setting(key, text)``.
+includeme to check, with ``config.refuse_setting(key, text)``. A setting that is ``secret`` is
+shown nowhere, not in messages either.
 """
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import colander
+from pyramid.exceptions import ConfigurationError
+from pyramid.path import DottedNameResolver
 
+from widget_service.declarations import Declarations, Family
 from widget_service.fields import Flag, Listed, Text
-from widget_service.sources import (
-    PREFIX,
-    Entry,
-    Problem,
-    Source,
-    environment_variable,
-)
+from widget_service.sources import Problem, Source
 
-# The name of the .ini file for commands, which is no setting of it.
-INI_VARIABLE = f"{PREFIX}INI"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-__all__ = ["Entry", "Problem", "Source", "StartupError", "environment_variable", "of", "setting"]
+__all__ = ["Problem", "StartupError", "of", "setting"]
 
 
 class StartupError(Exception):
@@ -81,141 +77,16 @@ def setting(
     )
 
 
-class Values(SimpleNamespace):
-    """The typed settings of one prefix, as attributes."""
+def importable(node: Any, value: str | tuple[str, ...]) -> None:
+    """A validator of dotted names.
 
-    def __repr__(self) -> str:
-        """The names alone: a value may be a secret, and this ends up in tracebacks."""
-        return f"<settings {' '.join(vars(self))}>"
-
-
-class Family(NamedTuple):
-    """The settings under one prefix, and who declared them."""
-
-    prefix: str
-    schema: colander.MappingSchema
-    package: str
-
-    @property
-    def is_open(self) -> bool:
-        """Does it keep keys that it does not name? A library's may."""
-        return bool(getattr(self.schema, "unknown", "") == "preserve")
-
-    def nodes(self) -> dict[str, colander.SchemaNode]:
-        """Each setting by its key."""
-        return {f"{self.prefix}.{node.name}": node for node in self.schema.children}
-
-
-class Declarations:
-    """What the modules of one application declared, and what was found."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.problems = source.problems
-        self.families: dict[str, Family] = {}
-        self.values: dict[str, Values] = {}
-
-    def add(self, family: Family) -> Values:
-        """The values of a family. A setting with a mistake has its default in them."""
-        clash = self.families.get(family.prefix)
-        if clash:
-            text = f"declared by {clash.package} and by {family.package}"
-            self.problems.append(Problem(f"{family.prefix}.*", None, "settings", text))
-            return self.values[family.prefix]
-        self.families[family.prefix] = family
-        before = len(self.problems)
-        found = {node.name: self._value(key, node) for key, node in family.nodes().items()}
-        if family.is_open:
-            found |= self._others(family)
-        if family.schema.validator and len(self.problems) == before:
-            self._check_together(family, found)
-        values = self.values[family.prefix] = Values(**found)
-        return values
-
-    def refuse(self, key: str, text: str) -> None:
-        """Note a problem with ``key``; the application will not start."""
-        entry = self.source.entry(key)
-        origin = entry.origin if entry else "not set"
-        value = self.shown(key, entry.text) if entry else None
-        self.problems.append(Problem(key, value, origin, text))
-
-    def shown(self, key: str, text: str) -> str:
-        """The text of a setting as people may see it."""
-        node = self.nodes().get(key)
-        if node is None or not node.secret:
-            return text
-        return str(node.secret(text)) if callable(node.secret) else "***"
-
-    def nodes(self) -> dict[str, colander.SchemaNode]:
-        """Each declared setting by its key."""
-        return {k: node for family in self.families.values() for k, node in family.nodes().items()}
-
-    def refuse_unread(self) -> None:
-        """Note a problem for everything that looks like a setting and that nobody reads."""
-        known = self.nodes()
-        for key in self.source.keys():
-            if key not in known and not self._is_somebodys(key):
-                self.refuse(key, self._unknown(key, known))
-        variables = {environment_variable(key): key for key in known}
-        for name in self.source.variables():
-            read = name == INI_VARIABLE or name.removesuffix("_FILE") in variables
-            if not read and not self._open_key(name):
-                close = difflib.get_close_matches(name, variables, n=1)
-                text = "nobody reads this variable" + _did_you_mean(close)
-                self.problems.append(Problem(name, None, "environment variable", text))
-
-    def _value(self, key: str, node: colander.SchemaNode) -> Any:
-        entry = self.source.entry(key)
+    :raises colander.Invalid: there is nothing of one of these names
+    """
+    for name in (value,) if isinstance(value, str) else value:
         try:
-            return node.deserialize(colander.null if entry is None else entry.text)
-        except colander.Invalid as error:
-            self.refuse(key, "; ".join(error.asdict().values()))
-            return None if node.missing is colander.required else node.missing
-
-    def _others(self, family: Family) -> dict[str, str]:
-        """The texts of the keys that an open family does not name."""
-        keys = [key for key in self.source.keys() if key.startswith(f"{family.prefix}.")]
-        keys += [key for key in map(self._open_key, self.source.variables()) if key]
-        entries = {key.removeprefix(f"{family.prefix}."): self.source.entry(key)
-                   for key in keys if key not in family.nodes()}  # fmt: skip
-        return {name: entry.text for name, entry in entries.items() if entry}
-
-    def _open_key(self, variable: str) -> str | None:
-        """The key that a variable sets in an open family, None where it is of no such family."""
-        for family in self.families.values():
-            start = environment_variable(f"{family.prefix}.")
-            if family.is_open and variable.startswith(start):
-                name = variable.removeprefix(start).removesuffix("_FILE").lower()
-                return f"{family.prefix}.{name}"
-        return None
-
-    def _check_together(self, family: Family, found: dict[str, Any]) -> None:
-        try:
-            family.schema.validator(family.schema, found)
-        except colander.Invalid as error:
-            for name, text in error.asdict().items():
-                self.refuse(f"{family.prefix}.{name}", text)
-
-    def _is_somebodys(self, key: str) -> bool:
-        prefix = key.partition(".")[0]
-        family = self.families.get(prefix)
-        return prefix in self.values["settings"].foreign or bool(family and family.is_open)
-
-    def _unknown(self, key: str, known: Iterable[str]) -> str:
-        prefix = key.partition(".")[0]
-        declared = prefix in self.families
-        # Another plugin's setting is only meant where it is nearly the same.
-        close = _did_you_mean(difflib.get_close_matches(key, known, 1, 0.6 if declared else 0.85))
-        if close or declared:
-            return f"unknown setting{close}"
-        return (
-            f"no included plugin declares settings {prefix}.*; is one missing from "
-            "pyramid.includes, or is this for settings.foreign?"
-        )
-
-
-def _did_you_mean(close: list[str]) -> str:
-    return f"; did you mean {close[0]}?" if close else ""
+            DottedNameResolver(None).resolve(name)
+        except Exception as error:
+            raise colander.Invalid(node, f"{name} cannot be imported: {error}") from error
 
 
 class CheckSettings(colander.MappingSchema):
@@ -232,7 +103,12 @@ class PyramidSettings(colander.MappingSchema):
     """``pyramid.*``: Pyramid's own."""
 
     includes = setting(Listed(Text()), (), "The plugins, in any order.")
-    tweens = setting(Listed(Text()), (), "Every tween, outermost first, instead of the plugins'.")
+    tweens = setting(
+        Listed(Text()),
+        (),
+        "Every tween, outermost first, instead of the plugins'.",
+        importable,
+    )
     csrf_trusted_origins = setting(Listed(Text()), (), "Pyramid's; nothing here reads it.")
     default_locale_name = setting(Text(), "en", "Pyramid's; every text here is in English.")
     debug_all = setting(Flag(), default=False, help_text="All of the debug_ settings.")
@@ -265,11 +141,19 @@ def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -
     mistake has its default in the values, None where it has none, so that the includeme can go on
     and the other mistakes are found too. A schema with ``unknown = "preserve"`` is a library's
     family: it keeps the keys that it does not name, as text.
+
+    :raises ConfigurationError: the prefix or a name is none that every source can have
     """
-    values = config.registry.settings_declared.add(Family(prefix, schema, config.package_name))
+    for name in (prefix, *(node.name for node in schema.children)):
+        if not NAME.fullmatch(name):
+            raise ConfigurationError(f"{name!r} must be of lower-case letters, digits and _")
+    info = config.action_info
+    family = Family(prefix, schema, config.package_name, f"{info.file}, line {info.line}")
+    values = config.registry.settings_declared.add(family)
     introspectable = config.introspectable("settings", prefix, f"{prefix}.*", "settings")
     introspectable.update(prefix=prefix, schema=schema, package=config.package_name)
-    config.action(("settings", prefix), introspectables=(introspectable,))
+    # No discriminator: what two declare is a problem already.
+    config.action(None, introspectables=(introspectable,))
     return values
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 PREFIX = "WIDGET_SERVICE_"
 # What PasteDeploy itself puts beside the values of [DEFAULT] and of the command line.
 PASTE_OWN = frozenset({"here", "__file__"})
-KEY = re.compile(r"(?:set )?([^\s#;=:\[][^=:]*?)\s*[=:]")
+KEY = re.compile(r"(?:[gs]et )?([^\s#;=:\[][^=:]*?)\s*[=:]")
 SECTION = re.compile(r"\[([^\]]+)\]")
 
 
@@ -67,25 +68,33 @@ class Source:
         """
         self.environ = os.environ if environ is None else environ
         self.file = file
-        self.lines = Lines(Path(file)) if file else Lines(None)
+        self.lines = Lines(Path(file) if file else None, section)
         self._section = section
         self._shared = {k: v for k, v in (shared or {}).items() if k not in PASTE_OWN}
         self.problems: list[Problem] = list(self.lines.problems)
 
     def entry(self, key: str) -> Entry | None:
         """The text of ``key`` from its strongest source, None where no source has it."""
-        variable = environment_variable(key)
-        if variable in self.environ:
-            return Entry(self.environ[variable], f"environment variable {variable}")
-        if f"{variable}_FILE" in self.environ:
-            return self._file(key, f"{variable}_FILE")
+        found = self.variable(key, environment_variable(key))
+        if found:
+            return found
         if key in self._shared:
-            return Entry(self._shared[key], self.lines.default(key) or "command line")
+            line = self.lines.default(key) or self.lines.app(key)
+            return Entry(self._shared[key], line or "command line")
         if key in self._section:
-            return Entry(self._section[key], self.lines.app(key) or "application settings")
+            return Entry(self._section[key], self.lines.app(key) or self.file or "app settings")
         return None
 
-    def keys(self) -> Iterator[str]:
+    def variable(self, key: str, name: str) -> Entry | None:
+        """The text of ``key`` from the environment variable ``name``, or from its ``_FILE``."""
+        by_file = f"{name}_FILE"
+        if name in self.environ and by_file in self.environ:
+            self._note(key, None, name, f"{by_file} is set as well; remove one of them")
+        if name in self.environ:
+            return Entry(self.environ[name], f"environment variable {name}")
+        return self._file(key, by_file) if by_file in self.environ else None
+
+    def every_key(self) -> Iterator[str]:
         """Every key that claims to be a setting; [DEFAULT] may hold other things as well."""
         yield from self._section
         yield from (key for key in self._shared if "." in key and key not in self._section)
@@ -98,21 +107,28 @@ class Source:
         path = self.environ[variable]
         try:
             text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            origin = f"environment variable {variable}"
-            problem = Problem(key, path, origin, f"the file cannot be read: {error}")
-            if problem not in self.problems:
-                self.problems.append(problem)
-            return None
-        return Entry(text, f"{path} ({variable})")
+        except UnicodeDecodeError:
+            self._note(key, path, variable, "the file is not UTF-8")
+        except (OSError, ValueError) as error:
+            self._note(key, path, variable, f"the file cannot be read: {error}")
+        else:
+            return Entry(text, f"{path} ({variable})")
+        return None
+
+    def _note(self, key: str, value: str | None, variable: str, text: str) -> None:
+        """Note a problem once, however often somebody asks for the setting."""
+        problem = Problem(key, value, f"environment variable {variable}", text)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
 
 class Lines:
-    """The lines of an .ini file on which its application's keys are."""
+    """The lines of an .ini file on which its applications' keys are."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, keys: Iterable[str] = ()) -> None:
+        """:param keys: those of the application that is asked about, to tell it from others"""
         self._file = file
-        self._lines: dict[tuple[str, str], int] = {}
+        self._lines: dict[str, dict[str, int]] = {}
         self.problems: list[Problem] = []
         section = ""
         for number, line in enumerate(self._read(), start=1):
@@ -120,26 +136,36 @@ class Lines:
                 section = header.group(1)
             elif (key := KEY.match(line)) and section.startswith(("app:", "DEFAULT")):
                 self._note(section, key.group(1), number)
+        self._shared = self._lines.pop("DEFAULT", {})
+        wanted = set(keys)
+        self._applications = sorted(
+            self._lines.values(), key=lambda lines: len(wanted & lines.keys()), reverse=True
+        )
 
     def app(self, key: str) -> str | None:
-        """Where an [app:…] section has the key."""
-        found = [line for (section, name), line in self._lines.items() if name == key
-                 and section != "DEFAULT"]  # fmt: skip
-        return f"{self._file}, line {found[0]}" if found else self._file and str(self._file)
+        """Where an [app:…] section has the key; None where none has."""
+        found = [lines[key] for lines in self._applications if key in lines]
+        return self.at(found[0]) if found else None
 
     def default(self, key: str) -> str | None:
         """Where [DEFAULT] has the key; None where it has not."""
-        line = self._lines.get(("DEFAULT", key))
-        return f"{self._file}, line {line}" if line else None
+        return self.at(self._shared[key]) if key in self._shared else None
+
+    def at(self, number: int) -> str:
+        """A line of the file, as a problem names it."""
+        return f"{self._file}, line {number}"
 
     def _note(self, section: str, key: str, number: int) -> None:
-        self._lines[section, key] = number
-        # Of two in one section PasteDeploy complains itself; of these it takes that of [DEFAULT],
-        # whatever stands further down.
-        shared = self._lines.get(("DEFAULT", key))
-        if shared and section != "DEFAULT":
+        lines = self._lines.setdefault(section, {})
+        shared = self._lines.get("DEFAULT", {}).get(key)
+        if key in lines:
+            text = f"[{section}] has it already, in line {lines[key]}; remove one of them"
+            self.problems.append(Problem(key, None, self.at(number), text))
+        elif shared:
+            # PasteDeploy takes that of [DEFAULT], whatever stands further down.
             text = f"[DEFAULT] has it as well, in line {shared}; remove one of them"
-            self.problems.append(Problem(key, None, f"{self._file}, line {number}", text))
+            self.problems.append(Problem(key, None, self.at(number), text))
+        lines.setdefault(key, number)
 
     def _read(self) -> list[str]:
         try:
@@ -147,3 +173,50 @@ class Lines:
         except (OSError, UnicodeDecodeError):
             # PasteDeploy has read it, or has said why not.
             return []
+
+
+def unreadable(file: str, error: Exception) -> list[Problem]:
+    """What is wrong with a file that PasteDeploy refuses to read.
+
+    PasteDeploy names the first mistake only, and quotes values, which may be secrets.
+
+    :param error: what it raised
+    """
+    lines = Lines(Path(file))
+    if isinstance(error, UnicodeDecodeError):
+        return [Problem(file, None, lines.at(_undecodable_line(file)), "the file is not UTF-8")]
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        text = "there must be a section before it, such as [app:main]"
+        return [Problem(file, None, lines.at(error.lineno), text)]
+    if isinstance(error, configparser.ParsingError):
+        text = "is no setting; write KEY = VALUE, and begin a continuation with a space"
+        return [Problem(file, None, lines.at(number), text) for number, _line in error.errors]
+    if isinstance(error, configparser.InterpolationError):
+        return [*lines.problems, *_percent_signs(file, lines)]
+    if isinstance(error, configparser.Error) and lines.problems:
+        return lines.problems
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return [Problem("[app:main]", None, file, text)]
+
+
+def _undecodable_line(file: str) -> int:
+    valid = Path(file).read_bytes().decode("utf-8", "surrogateescape")
+    return len(re.split("[\udc80-\udcff]", valid)[0].split("\n"))
+
+
+def _percent_signs(file: str, lines: Lines) -> Iterator[Problem]:
+    """The values with a ``%`` that is neither ``%%`` nor the name of another value."""
+    parser = configparser.ConfigParser(defaults=dict.fromkeys(PASTE_OWN, ""))
+    # As PasteDeploy does: keys keep their case.
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(file, encoding="utf-8")
+    shared = parser.defaults()
+    sections = [name for name in parser.sections() if name.startswith("app:")]
+    own = [(name, key) for name in sections for key in parser[name] if key not in shared]
+    for section, key in [*(("DEFAULT", key) for key in shared), *own]:
+        try:
+            parser.get(section, key)
+        except configparser.InterpolationError:
+            where = lines.default(key) or lines.app(key)
+            text = "a percent sign is written %%, and %(NAME)s must name a value that is there"
+            yield Problem(key, None, where or f"{file}, [{section}]", text)

@@ -100,7 +100,7 @@ def test_it_does_not_start_with_options_that_do_not_work(make_app, options, reas
     with pytest.raises(SystemExit) as refusal:
         make_app(settings)
     assert "1 problem(s)" in str(refusal.value)
-    assert "passlib.schemes" in str(refusal.value)
+    assert "passlib." in str(refusal.value)
     assert reason in str(refusal.value)
 
 
