@@ -144,7 +144,7 @@ def explained(script: ScriptDirectory, context: MigrationContext) -> Iterator[No
 def _not_ours(unknown: set[str]) -> AlembicError:
     return AlembicError(
         f"the database has revisions that no included plugin has ({', '.join(sorted(unknown))}); "
-        "include the plugin again, or, to be rid of it, include it once more and run: "
+        "include the plugin again. To be rid of it, run this before it is left out: "
         "widget-service migrate --down PLUGIN@base"
     )
 
@@ -301,7 +301,7 @@ def _folder(location: str) -> str:
         spec = None
     places = spec.submodule_search_locations if spec else None
     for place in places or ():
-        if (Path(place) / folder).is_dir():
+        if folder and (Path(place) / folder).is_dir():
             return str(Path(place) / folder)
     raise ConfigurationError(f"there is no folder {location}")
 

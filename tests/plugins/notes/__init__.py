@@ -1,11 +1,25 @@
 """A plugin with tables, open to everybody: what it writes may be refused late."""
 
+from datetime import datetime
+
 from pyramid.authorization import Allow, Everyone
 from pyramid.httpexceptions import HTTPConflict
-from sqlalchemy import ForeignKey, String, bindparam, delete, func, insert, select, text, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from widget_service.db import Base
+from widget_service.db import Base, UtcDateTime
 from widget_service.resources import Context
 from widget_service.rest import Service
 
@@ -19,6 +33,21 @@ class Note(Base):
     about: Mapped[int | None] = mapped_column(
         ForeignKey("note.id", deferrable=True, initially="DEFERRED")
     )
+    at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    similar: Mapped[list["Note"]] = relationship(
+        secondary=lambda: similar,
+        primaryjoin=lambda: Note.id == similar.c.one_id,
+        secondaryjoin=lambda: Note.id == similar.c.other_id,
+    )
+
+
+# Of two models, but no model itself.
+similar = Table(
+    "note_similar",
+    Base.metadata,
+    Column("one_id", ForeignKey("note.id"), primary_key=True),
+    Column("other_id", ForeignKey("note.id"), primary_key=True),
+)
 
 
 class Tag(Base):

@@ -13,6 +13,7 @@ def upgrade():
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("text", sa.String(10), nullable=False),
         sa.Column("about", sa.Integer(), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_note"),
         sa.ForeignKeyConstraint(
             ["about"], ["note.id"], name="fk_note_about_note", deferrable=True, initially="DEFERRED"
@@ -27,8 +28,17 @@ def upgrade():
             ["note_id"], ["note.id"], name="fk_note_tag_note_id_note", ondelete="CASCADE"
         ),
     )
+    op.create_table(
+        "note_similar",
+        sa.Column("one_id", sa.Integer(), nullable=False),
+        sa.Column("other_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("one_id", "other_id", name="pk_note_similar"),
+        sa.ForeignKeyConstraint(["one_id"], ["note.id"], name="fk_note_similar_one_id_note"),
+        sa.ForeignKeyConstraint(["other_id"], ["note.id"], name="fk_note_similar_other_id_note"),
+    )
 
 
 def downgrade():
+    op.drop_table("note_similar")
     op.drop_table("note_tag")
     op.drop_table("note")

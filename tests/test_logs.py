@@ -1,0 +1,112 @@
+"""Log lines that machines read: one JSON object a line, whatever is logged."""
+
+import io
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+from widget_service.logs import JSONFormatter
+
+
+class Unspeakable:
+    def __str__(self):
+        raise RuntimeError("no")
+
+    __repr__ = __str__
+
+
+@pytest.fixture
+def logged():
+    """Log something, and get what the line says."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JSONFormatter())
+    # What a handler cannot format it reports there, and the line is lost.
+    handler.handleError = lambda _record: pytest.fail(str(sys.exc_info()))
+    log = logging.getLogger("some.module")
+    log.propagate = False
+    log.addHandler(handler)
+
+    def note(*args, **kw):
+        log.error(*args, **kw)
+        (line,) = stream.getvalue().splitlines()
+        return json.loads(line)
+
+    yield note
+    log.removeHandler(handler)
+
+
+def test_it_says_when_where_and_what(logged, time_machine):
+    time_machine.move_to(datetime(2026, 11, 23, 15, 4, 5, 678000, tzinfo=UTC), tick=False)
+    assert logged("%s of %d", "one", 2) == {
+        "time": "2026-11-23T15:04:05.678+00:00",
+        "level": "ERROR",
+        "logger": "some.module",
+        "message": "one of 2",
+    }
+
+
+def test_it_keeps_a_traceback_in_the_line(logged):
+    try:
+        int("first\nsecond")
+    except ValueError:
+        line = logged("failed\nbadly", exc_info=True)
+    assert line["message"] == "failed\nbadly"
+    assert line["traceback"].startswith("Traceback")
+    assert (
+        r"ValueError: invalid literal for int() with base 10: 'first\nsecond'" in line["traceback"]
+    )
+
+
+def test_it_keeps_a_stack_in_the_line(logged):
+    assert "test_it_keeps_a_stack" in logged("here", stack_info=True)["stack"]
+
+
+def test_it_survives_an_exception_that_cannot_be_shown(logged):
+    error = RuntimeError(Unspeakable())
+    assert "RuntimeError" in logged("failed", exc_info=error)["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("text", "text"),
+        (1, 1),
+        (2**70, 2**70),
+        (1.5, 1.5),
+        (None, None),
+        (True, True),
+        (float("nan"), "nan"),
+        ([1, "a"], "[1, 'a']"),
+        (b"\xff", r"b'\xff'"),
+        ("caf\ud800", "caf?"),
+    ],
+)
+def test_it_keeps_what_was_given_beside_the_message(logged, value, shown):
+    assert logged("here", extra={"what": value})["what"] == shown
+
+
+def test_it_does_not_let_extras_hide_the_message(logged):
+    assert logged("here", extra={"level": "none", "time": "never"})["level"] == "ERROR"
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        (Unspeakable(), ()),
+        ("%s", (Unspeakable(),)),
+        ("%d", ("no number",)),
+        ("too %s %s", ("few",)),
+        ("none", ("too many",)),
+        ("\ud800 %s", ("\udfff",)),
+    ],
+)
+def test_it_loses_no_line_to_an_odd_message(logged, message, args):
+    assert logged(message, *args)["message"]
+
+
+def test_it_loses_no_line_to_an_odd_extra(logged):
+    assert "Unspeakable object" in logged("here", extra={"what": Unspeakable()})["what"]
