@@ -55,7 +55,7 @@ def test_it_makes_nobody_an_administrator_unasked(session):
 
 def test_it_raises_a_conflict_and_leaves_the_session_usable(session):
     accounts.register(session, EMAIL, "a hash")
-    with pytest.raises(Conflict, match="USER@EXAMPLE.COM is already registered"):
+    with pytest.raises(Conflict, match=r"USER@EXAMPLE\.COM is already registered"):
         accounts.register(session, "USER@EXAMPLE.COM", "a hash")
     assert session.scalar(select(func.count()).select_from(User)) == 1
 

@@ -50,10 +50,11 @@ def assert_accepted(client, authorization):
     assert user.status_int == 200
     assert administrator.status_int == 403
     assert administrator.json == {"message": "You are not an administrator"}
-    assert administrator.headers.getall("WWW-Authenticate") == [
+    challenge = (
         'Bearer realm="admin_users@mydomain.com", error="insufficient_scope", '
         'error_description="You are not an administrator"'
-    ]
+    )
+    assert administrator.headers.getall("WWW-Authenticate") == [challenge]
 
 
 WRONG_TYPES = [..., None, True, False, "", "text", 1.5, -1, [], {}, float("nan"), float("inf")]

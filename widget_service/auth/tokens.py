@@ -11,7 +11,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import jwt
 from jwt.utils import base64url_decode, base64url_encode
@@ -106,22 +106,23 @@ class Codec:
         now = time.time()
         late = now + self._policy.leeway
         exp, iat, nbf = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
-        well_formed = (
+        if not (
             _is_moment(exp)
             and _is_moment(iat)
             and _is_moment(nbf)
             and _is_uuid(claims.get("sub"))
             and _is_uuid(claims.get("jti"))
             and isinstance(claims.get("admin"), bool)
-        )
-        if not well_formed or iat > late or nbf > late:
+        ):
+            raise TokenRefused(INVALID)
+        if iat > late or nbf > late:
             raise TokenRefused(INVALID)
         if exp <= now:
             raise TokenRefused(EXPIRED)
         return Claims(claims["sub"], claims["jti"], iat, exp)
 
 
-def _is_moment(value: object) -> bool:
+def _is_moment(value: object) -> TypeGuard[int]:
     # bool is an int to Python, not to RFC 7519.
     return type(value) is int and 0 <= value <= LAST_MOMENT
 
