@@ -135,7 +135,7 @@ def _ini(argv: Sequence[str]) -> tuple[str, list[str]]:
 def _add_ini(parser: argparse.ArgumentParser) -> None:
     default = os.environ.get("WIDGET_SERVICE_INI", DEFAULT_INI)
     parser.add_argument(
-        "-c", "--config", default=default, metavar="FILE.ini", help=f"default: {default}"
+        "-c", "--config", default=default, metavar="FILE.ini", help="default: %(default)s"
     )
 
 

@@ -69,6 +69,8 @@ def add_commit_subscriber(
             session.info[PENDING] = []
             sqlalchemy_event.listen(session, "after_commit", _committed)
             sqlalchemy_event.listen(session, "after_soft_rollback", _rolled_back)
+        # A session that nobody used yet has no transaction, so there would be no commit.
+        session.connection()
         transaction = session.get_nested_transaction() or session.get_transaction()
         session.info[PENDING].append((transaction, subscriber, event))
 
