@@ -227,7 +227,7 @@ class Database:
         self.read_engine.dispose()
 
 
-class Request(PyramidRequest):  # type: ignore[misc]  # Pyramid has no types
+class Request(PyramidRequest):
     """Pyramid's request with the two roads to the database.
 
     A request class and not ``add_request_method``: with that, Pyramid builds a class for each

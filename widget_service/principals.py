@@ -38,7 +38,7 @@ def for_users(context: Any, permission: str) -> bool:
     return bool(ACLHelper().permits(context, [Everyone, Authenticated], permission))
 
 
-class Refused(Denied):  # type: ignore[misc]  # Pyramid has no types
+class Refused(Denied):
     """A policy's no that knows what to answer: status, message and headers of the response."""
 
     def __new__(cls, *_args: Any, **_kw: Any) -> Self:

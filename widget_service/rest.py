@@ -96,7 +96,7 @@ class RestSettings(colander.MappingSchema):
     )
 
 
-class Service(cornice.Service):  # type: ignore[misc]  # Cornice has no types
+class Service(cornice.Service):
     """A Cornice service that validates in our order and refuses in our shape."""
 
     renderer = "json"

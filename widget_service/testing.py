@@ -65,7 +65,7 @@ class Account(NamedTuple):
     token: str
 
 
-class Client(webtest.TestApp):  # type: ignore[misc]  # WebTest has no types
+class Client(webtest.TestApp):
     """WebTest's TestApp for this service.
 
     ``account`` is whose token goes with each request; None for a stranger.

@@ -84,7 +84,7 @@ def _regex(validator: Any) -> Json | None:
     return converted
 
 
-class _Object(ObjectTypeConverter):  # type: ignore[misc]  # cornice_swagger has no types
+class _Object(ObjectTypeConverter):
     """Properties without titles, which only repeat their names."""
 
     def convert_type(self, node: Any) -> Json:
@@ -96,7 +96,7 @@ class _Object(ObjectTypeConverter):  # type: ignore[misc]  # cornice_swagger has
         return converted
 
 
-class _Array(ArrayTypeConverter):  # type: ignore[misc]  # as above
+class _Array(ArrayTypeConverter):
     """Also for the types that are lists without saying of what: those are of strings."""
 
     def convert_type(self, node: Any) -> Json:
@@ -106,21 +106,21 @@ class _Array(ArrayTypeConverter):  # type: ignore[misc]  # as above
         return converted
 
 
-class _Number(NumberTypeConverter):  # type: ignore[misc]  # as above
+class _Number(NumberTypeConverter):
     convert_validator = ValidatorConversionDispatcher(convert_range_validator, _choices)
 
 
-class _Integer(IntegerTypeConverter):  # type: ignore[misc]  # as above
+class _Integer(IntegerTypeConverter):
     convert_validator = _Number.convert_validator
 
 
-class _String(StringTypeConverter):  # type: ignore[misc]  # as above
+class _String(StringTypeConverter):
     convert_validator = ValidatorConversionDispatcher(
         convert_length_validator_factory("maxLength", "minLength"), _regex, _choices
     )
 
 
-class _Converters(TypeConversionDispatcher):  # type: ignore[misc]  # as above
+class _Converters(TypeConversionDispatcher):
     """Finds the converter of a type by its base classes.
 
     A type may add to the result with an attribute ``swagger``, a node with ``format``.
@@ -136,7 +136,7 @@ class _Converters(TypeConversionDispatcher):  # type: ignore[misc]  # as above
         return {**converted, **getattr(node.typ, "swagger", {})}
 
 
-class _Generator(CorniceSwagger):  # type: ignore[misc]  # as above
+class _Generator(CorniceSwagger):
     type_converter = _Converters
     custom_type_converters = {  # noqa: RUF012  (cornice_swagger reads it from the class)
         colander.Mapping: _Object,
