@@ -5,6 +5,7 @@ the same environment variables.
 """
 
 from alembic import context
+
 from widget_service import configure_file, migrations
 from widget_service.settings import StartupError
 
