@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pyramid.authorization import Allow, Everyone
 from pyramid.httpexceptions import HTTPConflict
+from pyramid.response import Response
 from sqlalchemy import (
     Column,
     ForeignKey,
@@ -105,6 +106,11 @@ def returned(session):
     return HTTPConflict()
 
 
+def answered(session):
+    core(session)
+    return Response(status=400, json_body={"message": "No."})
+
+
 def die(session):
     core(session)
     session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -130,7 +136,7 @@ def late(session):
 DEEDS = {
     deed.__name__: deed
     for deed in (
-        core, textual, orm, dangling, nested, bug, conflict, returned, die, increase, clear, late,
+        core, textual, orm, dangling, nested, bug, conflict, returned, answered, die, increase, clear, late,
     )
 }  # fmt: skip
 
