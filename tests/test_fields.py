@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widget_service.fields import MISSING, Flag, Listed, Text, TimeZone, WholeNumber, field, shown
+from widget_service.fields import (
+    MISSING,
+    Flag,
+    Listed,
+    Opaque,
+    Text,
+    TimeZone,
+    WholeNumber,
+    field,
+    shown,
+)
 
 
 def read(typ, value):
@@ -31,7 +41,7 @@ class TestEveryType:
         node = colander.SchemaNode(typ, missing="the default")
         assert node.deserialize(value) == "the default"
 
-    @pytest.mark.parametrize("value", [True, 5, 1.5, b"5", ["5"], {"a": "5"}, ("5",)])
+    @pytest.mark.parametrize("value", [5, 1.5, b"5", ["5"], {"a": "5"}, ("5",)])
     def test_it_takes_nothing_but_strings(self, typ, value):
         assert refusal(typ, value) == "The value is not a string"
 
@@ -44,6 +54,10 @@ class TestText:
     def test_it_takes_a_string_as_it_is(self, text):
         assert read(Text(), text) == text
 
+    @pytest.mark.parametrize("value", [True, Opaque("5"), Opaque()])
+    def test_it_takes_no_other_value_of_json_and_no_file(self, value):
+        assert refusal(Text(), value) == "The value is not a string"
+
     def test_it_refuses_a_value_too_deep_to_quote(self):
         value = []
         for _ in range(100_000):
@@ -52,6 +66,21 @@ class TestText:
 
 
 class TestWholeNumber:
+    @pytest.mark.parametrize("text", ["5", "-5"])
+    def test_it_takes_a_number_of_json(self, text):
+        assert read(WholeNumber(), Opaque(text)) == int(text)
+
+    @pytest.mark.parametrize(
+        ("value", "refused"),
+        [
+            (Opaque("5.0"), "5.0 is not a valid integer"),
+            (Opaque(), "a file is not a valid integer"),
+            (True, "The value is not a string"),
+        ],
+    )
+    def test_it_takes_nothing_else_of_json(self, value, refused):
+        assert refusal(WholeNumber(), value) == refused
+
     @given(st.integers(-(2**63), 2**63 - 1))
     def test_it_takes_numbers_of_64_bits(self, number):
         assert read(WholeNumber(), str(number)) == number
@@ -89,6 +118,10 @@ class TestWholeNumber:
 
 
 class TestFlag:
+    @pytest.mark.parametrize("value", [True, False])
+    def test_it_takes_a_boolean_of_json(self, value):
+        assert read(Flag(), value) is value
+
     @pytest.mark.parametrize(
         ("text", "value"), [("true", True), ("True", True), ("false", False), ("FALSE", False)]
     )
@@ -133,6 +166,11 @@ class TestField:
         with pytest.raises(colander.Invalid) as refused:
             schema.deserialize(fields)
         assert refused.value.asdict() == {"name": MISSING}
+
+
+class TestOpaque:
+    def test_it_shows_what_it_stands_for(self):
+        assert (str(Opaque("5")), str(Opaque())) == ("5", "a file")
 
 
 class TestShown:

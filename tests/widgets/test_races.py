@@ -12,7 +12,7 @@ from widget_service.testing import Client
 WIDGETS = "/api/v1/widgets"
 PATH = f"{WIDGETS}/first"
 THREADS = 6
-ROUNDS = 4
+ROUNDS = 2
 
 
 def post(client, url):
