@@ -10,6 +10,8 @@ import uuid
 import argon2.low_level
 import pytest
 
+from widget_service import configure
+from widget_service.settings import StartupError
 from widget_service.testing import SETTINGS, Client, application, ini_text
 
 
@@ -66,6 +68,22 @@ def make_app(tmp_path):
     yield make
     for app in made:
         app.registry.database.close()
+
+
+@pytest.fixture
+def refusal(tmp_path):
+    """What the service says when it is to start with some settings and does not."""
+
+    def refuse(settings, environ=None):
+        own = {
+            "sqlalchemy.url": f"sqlite:///{tmp_path / 'own.sqlite'}",
+            "pyramid.includes": "widget_service.auth",
+        }
+        with pytest.raises(StartupError) as refused:
+            configure({**SETTINGS, **own, **settings}, environ=environ or {})
+        return str(refused.value)
+
+    return refuse
 
 
 @pytest.fixture

@@ -157,6 +157,25 @@ def test_it_refuses_a_file_for_a_field(lone, path):
     assert set(answer.json["errors"]) == {"email", "password"}
 
 
+@pytest.mark.parametrize("path", [REGISTER, LOGIN])
+@pytest.mark.parametrize(
+    ("sent", "errors"),
+    [
+        ({}, {"email": MISSING, "password": MISSING}),
+        ({"email": "user@example.com"}, {"password": MISSING}),
+        ({"password": "x"}, {"email": MISSING}),
+        ({"email": "a@b", "password": "x"}, {"email": "a@b is not a valid email"}),
+        (
+            {"email": "", "password": ""},
+            {"email": " is not a valid email", "password": "The password must not be empty"},
+        ),
+    ],
+)
+def test_it_names_every_field_that_is_wrong(lone, send, path, sent, errors):
+    answer = send(lone, path, sent, 400)
+    assert answer.json == {"errors": errors, "message": FAILED}
+
+
 @pytest.mark.parametrize(
     "spellings",
     [

@@ -3,6 +3,9 @@
 import pytest
 from sqlalchemy import create_engine, inspect
 
+from widget_service import configure
+from widget_service.settings import StartupError
+
 KEY = "0123456789abcdef"
 PUBLISHED = "development-key-that-everybody-can-read"
 
@@ -39,28 +42,28 @@ PUBLISHED = "development-key-that-everybody-can-read"
     ],
     ids=repr,
 )
-def test_it_refuses_to_start(make_app, settings, reason):
-    with pytest.raises(SystemExit) as refusal:
-        make_app(settings)
-    text = str(refusal.value)
+def test_it_refuses_to_start(refusal, settings, reason):
+    text = refusal(settings)
     assert "1 problem(s)" in text
     assert reason in text
     key = settings.get("jwt.private_key")
     assert not key or key not in text
 
 
-def test_it_refuses_a_key_that_is_no_text(make_app, monkeypatch):
-    monkeypatch.setenv("WIDGET_SERVICE_JWT_PRIVATE_KEY", f"{KEY}{KEY}\udcff")
-    with pytest.raises(SystemExit, match="is not valid UTF-8"):
-        make_app()
+def test_it_refuses_a_key_that_is_no_text(refusal):
+    environ = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": f"{KEY}{KEY}\udcff"}
+    assert "is not valid UTF-8" in refusal({}, environ)
 
 
-def test_it_refuses_to_start_without_a_key(make_app, tmp_path, monkeypatch):
-    monkeypatch.setattr("widget_service.testing.SETTINGS", {"database.migrate_at_start": "true"})
-    with pytest.raises(SystemExit) as refusal:
-        make_app()
-    assert "jwt.private_key (not set)" in str(refusal.value)
-    assert "1 problem(s)" in str(refusal.value)
+def test_it_refuses_to_start_without_a_key(tmp_path):
+    own = {
+        "sqlalchemy.url": f"sqlite:///{tmp_path / 'own.sqlite'}",
+        "pyramid.includes": "widget_service.auth",
+    }
+    with pytest.raises(StartupError) as refused:
+        configure(own, environ={})
+    assert "jwt.private_key (not set)" in str(refused.value)
+    assert len(refused.value.problems) == 1
 
 
 def test_it_signs_with_the_published_key_where_that_is_wanted(make_app):

@@ -80,26 +80,6 @@ def test_it_logs_in_and_answers_with_a_token_that_counts(client, send):
 
 
 @pytest.mark.parametrize("path", [REGISTER, LOGIN])
-@pytest.mark.parametrize(
-    ("sent", "errors"),
-    [
-        ({}, {"email": MISSING, "password": MISSING}),
-        ({"email": EMAIL}, {"password": MISSING}),
-        ({"password": "x"}, {"email": MISSING}),
-        ({"email": "a@b", "password": "x"}, {"email": "a@b is not a valid email"}),
-        (
-            {"email": "", "password": ""},
-            {"email": " is not a valid email", "password": "The password must not be empty"},
-        ),
-    ],
-)
-def test_it_names_every_field_that_is_wrong(client, send, path, sent, errors):
-    answer = send(client, path, sent, 400)
-    assert answer.json == {"errors": errors, "message": "Input payload validation failed"}
-    assert_kept_out_of_caches(answer)
-
-
-@pytest.mark.parametrize("path", [REGISTER, LOGIN])
 def test_it_reads_neither_the_query_nor_fields_it_does_not_know(client, path):
     client.post(REGISTER, fields("other@example.com"))
     query = f"{path}?email=other@example.com&password=x"
@@ -207,19 +187,11 @@ def test_it_does_the_same_work_after_the_parameters_of_hashes_changed(make_app, 
         assert hashing == ["verify"]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"passlib.argon2__memory_cost": "16"},
-        {"passlib.argon2__time_cost": "2"},
-        {"passlib.schemes": "pbkdf2_sha256, argon2", "passlib.pbkdf2_sha256__rounds": "10"},
-    ],
-    ids=repr,
-)
-def test_it_upgrades_a_hash_at_the_first_login_after_a_change(own_database, make_app, changed):
+def test_it_upgrades_a_hash_at_the_first_login_after_a_change(own_database, make_app):
     old = make_app(database=own_database)
     old.post(REGISTER, fields())
     before = one(old, select(User.password_hash))
+    changed = {"passlib.schemes": "pbkdf2_sha256 argon2", "passlib.pbkdf2_sha256__rounds": "10"}
     new = make_app(changed, database=own_database)
     new.post(LOGIN, fields(password="wrong"), status=401)
     assert one(new, select(User.password_hash)) == before
