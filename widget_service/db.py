@@ -17,7 +17,9 @@ from typing import Any
 import colander
 import pyramid_tm
 import zope.sqlalchemy
+from pyramid.config import PHASE3_CONFIG
 from pyramid.decorator import reify
+from pyramid.interfaces import IRequestExtensions, IRequestFactory
 from pyramid.request import Request as PyramidRequest
 from sqlalchemy import (
     URL,
@@ -26,17 +28,18 @@ from sqlalchemy import (
     Engine,
     Executable,
     MetaData,
-    Row,
-    engine_from_config,
+    create_engine,
     event,
     make_url,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeDecorator
 
 from widget_service.fields import Flag, Text, WholeNumber
+from widget_service.reading import Reader
 from widget_service.settings import importable, setting
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -142,7 +145,7 @@ class SQLAlchemySettings(colander.MappingSchema):
     pool_size = setting(
         WholeNumber(),
         5,
-        "Connections that are kept, for each process, and as many for reading.",
+        "Connections for writing that each process keeps; each thread has one more for reading.",
         colander.Range(1, 10_000),
     )
     max_overflow = setting(
@@ -166,7 +169,7 @@ class SQLAlchemySettings(colander.MappingSchema):
     hide_parameters = setting(
         Flag(), default=True, help_text="Leave the values of statements out of logs."
     )
-    echo = setting(Flag(), default=False, help_text="Log every statement.")
+    echo = setting(Flag(), default=False, help_text="Log every statement of requests that write.")
 
 
 class TransactionSettings(colander.MappingSchema):
@@ -205,34 +208,18 @@ class Database:
         make = _sqlite_engine if is_sqlite(options["url"]) else _postgresql_engine
         self.write_engine = make(options, lock_timeout, read_only=False)
         self.read_engine = make(options, lock_timeout, read_only=True)
-
-    def read(
-        self, statement: Executable, parameters: Mapping[str, Any] | None = None
-    ) -> Sequence[Row[Any]]:
-        """The rows of a statement that only reads, as they are committed now."""
-        try:
-            with self.read_engine.connect() as connection:
-                return connection.execute(statement, parameters).fetchall()
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        # The database closed the connection while nobody used it. To read twice does no harm,
-        # and costs less than to try each connection before it is used.
-        with self.read_engine.connect() as connection:
-            return connection.execute(statement, parameters).fetchall()
+        self.reader = Reader(self.read_engine)
+        self.read = self.reader.rows
 
     def close(self) -> None:
         """Give every connection back to the database."""
+        self.reader.close()
         self.write_engine.dispose()
         self.read_engine.dispose()
 
 
 class Request(PyramidRequest):
-    """Pyramid's request with the two roads to the database.
-
-    A request class and not ``add_request_method``: with that, Pyramid builds a class for each
-    request.
-    """
+    """Pyramid's request with the two roads to the database."""
 
     # The size of a body is checked before it is read. WebOb would put one above 10 KiB in a
     # temporary file, which nobody closes.
@@ -258,16 +245,16 @@ class Request(PyramidRequest):
 
     def read(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
-    ) -> Sequence[Row[Any]]:
+    ) -> Sequence[Any]:
         """The rows of a statement that only reads, outside of any transaction."""
         return self.registry.database.read(statement, parameters)  # type: ignore[no-any-return]
 
     def rows(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
-    ) -> Sequence[Row[Any]]:
+    ) -> Sequence[Any]:
         """The rows of a statement, inside the request's transaction where it has one."""
         if is_unsafe(self):
-            return self.dbsession.execute(statement, parameters).fetchall()
+            return self.dbsession.execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
         return self.read(statement, parameters)
 
 
@@ -302,7 +289,8 @@ def is_sqlite(url: str) -> bool:
 
 def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
     # A connection to a file is not lost.
-    engine = engine_from_config({**options, "pool_pre_ping": False}, prefix="", **_level(read_only))
+    options = {**options, "pool_pre_ping": False}
+    engine = create_engine(**_for_reading(options) if read_only else options)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -340,13 +328,10 @@ def _postgresql_engine(options: Mapping[str, Any], lock_timeout: int, *, read_on
     switches = f"-c lock_timeout={lock_timeout}"
     if read_only:
         switches += " -c default_transaction_read_only=on"
-    return engine_from_config(
-        {**options, "pool_pre_ping": options["pool_pre_ping"] and not read_only},
-        prefix="",
-        # The URL may name others, which come last and so count.
-        connect_args=patience(url) | {"options": f"{switches} {url.query.get('options', '')}"},
-        **_level(read_only),
-    )
+    # The URL may name others, which come last and so count.
+    arguments = patience(url) | {"options": f"{switches} {url.query.get('options', '')}"}
+    options = {**options, "connect_args": arguments}
+    return create_engine(**_for_reading(options) if read_only else options)
 
 
 def patience(url: URL) -> dict[str, Any]:
@@ -354,8 +339,11 @@ def patience(url: URL) -> dict[str, Any]:
     return {"connect_timeout": url.query.get("connect_timeout", CONNECT_TIMEOUT)}
 
 
-def _level(read_only: bool) -> dict[str, str]:  # noqa: FBT001  (its only argument)
-    return {"isolation_level": "AUTOCOMMIT"} if read_only else {}
+def _for_reading(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an engine whose connections Reader keeps, one for each thread: no pool."""
+    kept = {key: value for key, value in options.items() if not key.startswith("pool_")}
+    kept.pop("max_overflow", None)
+    return {**kept, "poolclass": NullPool, "isolation_level": "AUTOCOMMIT"}
 
 
 def includeme(config: Any) -> None:
@@ -367,7 +355,19 @@ def includeme(config: Any) -> None:
         config.registry.settings[f"tm.{key}"] = value
     config.set_request_factory(Request)
     config.include(pyramid_tm)
+    # After whatever adds to requests.
+    config.action("request", _make_class, args=(config.registry,), order=PHASE3_CONFIG + 1)
     config.action("database", _connect, args=(config.registry, vars(family), values.lock_timeout))
+
+
+def _make_class(registry: Any) -> None:
+    """Make what add-ons add to requests a class, which Pyramid would do for each request."""
+    factory = registry.getUtility(IRequestFactory)
+    extensions = registry.getUtility(IRequestExtensions)
+    added = {**extensions.methods, **extensions.descriptors}
+    registry.registerUtility(type(factory.__name__, (factory,), added), IRequestFactory)
+    extensions.methods.clear()
+    extensions.descriptors.clear()
 
 
 def _connect(registry: Any, options: Mapping[str, Any], lock_timeout: int) -> None:

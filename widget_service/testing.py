@@ -144,14 +144,14 @@ def statements(registry: Any) -> Iterator[list[str]]:
         if not args[2].startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
             sent.append(args[2])
 
-    engines = (registry.database.read_engine, registry.database.write_engine)
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
+    database = registry.database
+    event.listen(database.write_engine, "before_cursor_execute", note)
+    database.reader.observers.append(sent.append)
     try:
         yield sent
     finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
+        event.remove(database.write_engine, "before_cursor_execute", note)
+        database.reader.observers.remove(sent.append)
 
 
 def empty(registry: Any) -> None:

@@ -7,6 +7,7 @@ forged one get different answers.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 import uuid
@@ -29,6 +30,8 @@ BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
 BEARER_SCHEME = re.compile(r"bearer(?![^\s,])", re.IGNORECASE | re.ASCII)
 # Ours have some 350 characters. Longer ones are not worth the hashing.
 MAX_LENGTH = 4096
+# How many tokens are remembered whose signature was right; some kilobytes each.
+REMEMBERED = 2000
 # The end of the year 9999: later moments have no datetime.
 LAST_MOMENT = 253_402_300_799
 
@@ -55,6 +58,7 @@ class Codec:
             so whoever reads a token must call it
         """
         self._policy = policy
+        self._signed = functools.lru_cache(REMEMBERED)(self._decode)
         self.callback: Callable[[Claims, Any], Any] = policy.callback
         self.lifetime = int(policy.expiration.total_seconds())
 
@@ -78,8 +82,16 @@ class Codec:
         """
         if len(token) > MAX_LENGTH:
             raise TokenRefused(INVALID)
+        # The signature of a text does not change; whether it has expired does.
+        return self._checked(self._signed(token))
+
+    def _decode(self, token: str) -> dict[str, Any]:
+        """What is signed in a token, whatever it says.
+
+        :raises TokenRefused: it was not issued here
+        """
         try:
-            claims = jwt.decode(
+            return jwt.decode(
                 token,
                 self._policy.public_key,
                 algorithms=[self._policy.algorithm],
@@ -88,7 +100,6 @@ class Codec:
             )
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise TokenRefused(INVALID) from None
-        return self._checked(claims)
 
     def check_spelling(self, token: str) -> None:
         """Refuse another spelling of the signature of a token that was read.

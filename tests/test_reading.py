@@ -1,0 +1,140 @@
+"""The short road of reads: what it answers is what SQLAlchemy's own road answers."""
+
+import gc
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Integer, String, bindparam, create_engine, func, literal, select, text, union
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from widget_service.auth.models import BlacklistedToken, User
+from widget_service.db import utc_now
+from widget_service.reading import Reader
+
+NOBODY = select(User.id).where(User.id == -1)
+
+
+@pytest.fixture
+def registry(client):
+    client.sign_up("somebody@example.com")
+    client.sign_up("somebody.else@example.com")
+    return client.registry
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (select(User.id, User.email, User.registered_on, User.admin).order_by(User.id), {}),
+        (select(User.email).where(User.email == bindparam("email")), {"email": "x' OR 1=1 --"}),
+        (select(User.email).order_by(User.id).limit(bindparam("size")), {"size": 1}),
+        (select(User.id).where(User.registered_on <= bindparam("now")), {"now": utc_now()}),
+        (select(User.email).where(User.id.in_(bindparam("ids", expanding=True))), {"ids": [1, 2]}),
+        (select(User.email).where(User.admin.in_([False])), {}),
+        (select(func.count()).select_from(User), None),
+        (select(literal("50 % of it", String).label("share")), {}),
+        (union(select(User.id), select(literal(7, Integer))).order_by("id"), {}),
+        (text("SELECT count(*) AS n FROM site_user WHERE admin = :admin"), {"admin": False}),
+        (NOBODY, {}),
+    ],
+)
+def test_it_answers_what_sqlalchemy_answers(registry, statement, parameters):
+    with registry.database.read_engine.connect() as connection:
+        expected = connection.execute(statement, parameters or {}).fetchall()
+    for _ in range(2):
+        rows = registry.database.read(statement, parameters)
+        assert [tuple(row) for row in rows] == [tuple(row) for row in expected]
+
+
+def test_its_rows_have_names_and_types(registry):
+    statement = select(User.registered_on, User.admin, User.email.label("mail"), User.id, User.id)
+    row = registry.database.read(statement.order_by(User.id))[0]
+    assert row.registered_on.tzinfo is UTC
+    assert (row.admin, row.mail, row[4]) == (False, "somebody@example.com", row.id)
+
+
+def test_it_leaves_whole_objects_to_sqlalchemy(registry):
+    row = registry.database.read(select(User).order_by(User.id))[0]
+    assert row.email == "somebody@example.com"
+
+
+def test_it_wants_every_parameter(registry):
+    statement = select(User.id).where(User.id == bindparam("id"))
+    with pytest.raises((KeyError, DBAPIError)):
+        registry.database.read(statement, {})
+
+
+def test_it_raises_what_sqlalchemy_raises(registry):
+    missing = select(text("nothing")).select_from(User).add_columns(User.id)
+    with pytest.raises(DBAPIError):
+        registry.database.read(missing)
+    # The connection is as good as before.
+    assert registry.database.read(NOBODY) == []
+
+
+def test_it_refuses_a_time_without_a_zone(registry):
+    statement = select(User.id).where(User.registered_on < bindparam("then"))
+    with pytest.raises(TypeError, match="no time zone"):
+        registry.database.read(statement, {"then": datetime(2026, 1, 1)})  # noqa: DTZ001  (the point)
+
+
+def test_it_tells_observers_each_statement(registry):
+    seen = []
+    registry.database.reader.observers.append(seen.append)
+    try:
+        registry.database.read(NOBODY)
+        registry.database.read(select(BlacklistedToken))
+    finally:
+        registry.database.reader.observers.clear()
+    assert [line.split()[0] for line in seen] == ["SELECT", "SELECT"]
+    assert "site_user" in seen[0]
+
+
+@contextmanager
+def reading(url):
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    reader = Reader(engine)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def test_it_keeps_one_connection_for_each_thread_and_closes_it_with_the_thread(registry):
+    url = registry.database.write_engine.url
+    with reading(url) as reader:
+        for _ in range(3):
+            reader.rows(NOBODY)
+        assert len(reader.connections) == 1
+        thread = threading.Thread(target=reader.rows, args=(NOBODY,))
+        thread.start()
+        thread.join()
+        gc.collect()
+        assert len(reader.connections) == 1
+        reader.close()
+        assert reader.rows(NOBODY) == []
+
+
+def test_it_reads_again_where_the_connection_was_lost(own_database):
+    if own_database.startswith("sqlite"):
+        return
+    one = select(literal(1, Integer))
+    pid = select(func.pg_backend_pid().label("pid"))
+    with reading(own_database) as reader:
+        killer = create_engine(own_database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        lost = reader.rows(pid)[0].pid
+        with killer.connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost})
+        assert reader.rows(one)[0][0] == 1
+        assert reader.rows(pid)[0].pid != lost
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////nowhere/at/all.sqlite", "postgresql+psycopg://x@localhost:1/x"]
+)
+def test_it_says_where_there_is_no_database(url):
+    with reading(url) as reader, pytest.raises(OperationalError) as raised:
+        reader.rows(NOBODY)
+    assert raised.value.connection_invalidated

@@ -1,0 +1,165 @@
+"""Reading fast: each statement is compiled once, and runs on a connection that its thread keeps.
+
+For what a row costs the database, SQLAlchemy's own execution is dear: a pool, events, a cache of
+compiled statements, results that can be streamed. A read that is answered in one go needs none of
+it. Whoever writes a statement need not know: it is the same ``select()``, and its rows have the
+same names.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Dialect, Engine, Executable
+from sqlalchemy.exc import DBAPIError
+
+# Statements are built once, at module level; to build one for each request only makes it slow.
+KEPT_STATEMENTS = 500
+
+
+class Compiled:
+    """A statement as the driver takes it, and what makes rows of what the driver fetches."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        # Compiler and types are asked what SQLAlchemy's own execution asks them, for which there
+        # are no public names.
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        columns = compiled._result_columns  # noqa: SLF001
+        self.text: str = compiled.string
+        # Entities, textual SQL, and lists of values whose length is known only when they are there.
+        self.is_simple = bool(columns) and not (
+            compiled.post_compile_params or _has_entities(statement)
+        )
+        self._given = {
+            name: bound.value for bound, name in compiled.bind_names.items() if not bound.required
+        }
+        self._binders = compiled._bind_processors  # noqa: SLF001
+        # Drivers take values in an order, or by name.
+        self._order = compiled.positiontup
+        self._row = _row_type([column.keyname for column in columns])
+        self._decoders = [
+            (index, decode)
+            for index, column in enumerate(columns)
+            if (decode := column.type._cached_result_processor(dialect, None))  # noqa: SLF001
+        ]
+
+    def values(self, parameters: Mapping[str, Any]) -> Any:
+        """The parameters as the driver takes them.
+
+        :raises KeyError: one is missing
+        """
+        values = {**self._given, **parameters}
+        for name, bind in self._binders.items():
+            values[name] = bind(values[name])
+        return values if self._order is None else [values[name] for name in self._order]
+
+    def run(self, connection: Any, values: Any) -> Sequence[Any]:
+        """The rows, with the names and the types of the columns."""
+        cursor = connection.cursor()
+        try:
+            cursor.execute(self.text, values)
+            fetched = cursor.fetchall()
+        finally:
+            cursor.close()
+        if not self._decoders:
+            return [*map(self._row, fetched)]
+        return [self._row(self._decoded(row)) for row in fetched]
+
+    def _decoded(self, values: Sequence[Any]) -> list[Any]:
+        row = list(values)
+        for index, decode in self._decoders:
+            row[index] = decode(row[index])
+        return row
+
+
+class Reader:
+    """Runs the statements of one application that only read."""
+
+    def __init__(self, engine: Engine) -> None:
+        """:param engine: one whose connections commit by themselves, and that keeps none"""
+        self._engine = engine
+        self._error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        self._compiled = lru_cache(KEPT_STATEMENTS)(lambda each: Compiled(each, engine.dialect))
+        self._thread = threading.local()
+        # A connection is closed with its thread, or with the application.
+        self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
+        # Called with the text of each statement: for whoever counts them.
+        self.observers: list[Callable[[str], None]] = []
+
+    def rows(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Any]:
+        """The rows of a statement, as they are committed now.
+
+        :raises sqlalchemy.exc.DBAPIError: what the driver raised
+        """
+        compiled = self._compiled(statement)
+        for observer in self.observers:
+            observer(compiled.text)
+        if not compiled.is_simple:
+            with self._engine.connect() as connection:
+                return connection.execute(statement, parameters).fetchall()
+        values = compiled.values(parameters or {})
+        try:
+            return compiled.run(self._connection(), values)
+        except self._error as error:
+            if not self._is_lost(error):
+                raise self._wrapped(error, compiled, lost=False) from error
+        # The database closed it while nobody used it. To read twice does no harm, and costs less
+        # than to try each connection before it is used.
+        try:
+            return compiled.run(self._connection(), values)
+        except self._error as error:
+            raise self._wrapped(error, compiled, lost=self._is_lost(error)) from error
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        for connection in list(self.connections):
+            connection.close()
+        self._thread = threading.local()
+
+    def _connection(self) -> Any:
+        kept = getattr(self._thread, "connection", None)
+        if kept is None:
+            kept = self._thread.connection = self._engine.raw_connection()
+            self.connections.add(kept)
+        return kept.dbapi_connection
+
+    def _is_lost(self, error: Exception) -> bool:
+        """Is the thread's connection of no more use? Then the next call makes another one."""
+        kept = getattr(self._thread, "connection", None)
+        dialect: Any = self._engine.dialect
+        lost = kept is None or dialect.is_disconnect(error, kept.dbapi_connection, None)
+        if lost and kept is not None:
+            self._thread.connection = None
+            kept.invalidate()
+        return bool(lost)
+
+    def _wrapped(self, error: Exception, compiled: Compiled, *, lost: bool) -> DBAPIError:
+        """As SQLAlchemy raises it, so that whoever handles errors need not know two kinds."""
+        return DBAPIError.instance(  # type: ignore[return-value]  # of a driver's own errors
+            compiled.text,
+            None,
+            error,
+            self._error,
+            hide_parameters=True,
+            connection_invalidated=lost,
+            dialect=self._engine.dialect,
+        )
+
+
+def _has_entities(statement: Any) -> bool:
+    """Does it select whole objects, which only a session can make?"""
+    found = getattr(statement, "column_descriptions", ())
+    return any(each.get("entity") is each["expr"] for each in found)
+
+
+def _row_type(names: list[str]) -> Callable[[Sequence[Any]], Any]:
+    # Two columns of one name, or a name that Python lacks, go by their position.
+    made: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024  (made here)
+    return made._make
