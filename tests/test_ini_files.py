@@ -143,6 +143,15 @@ def test_production_refuses_to_start(tmp_path, environment, named):
     assert not any(value in done.stderr for value in environment.values())
 
 
+@pytest.mark.parametrize(
+    ("name", "address"), [("development.ini", "localhost:6543"), ("production.ini", "*:6543")]
+)
+def test_it_listens_where_the_readme_says(name, address):
+    parser = configparser.RawConfigParser()
+    parser.read(REPOSITORY / name, encoding="utf-8")
+    assert parser["server:main"]["listen"] == address
+
+
 def test_production_has_no_secret_in_its_file():
     parser = configparser.RawConfigParser()
     parser.read(REPOSITORY / "production.ini", encoding="utf-8")
