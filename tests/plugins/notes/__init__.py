@@ -136,7 +136,8 @@ def late(session):
 DEEDS = {
     deed.__name__: deed
     for deed in (
-        core, textual, orm, dangling, nested, bug, conflict, returned, answered, die, increase, clear, late,
+        core, textual, orm, dangling, nested, bug, conflict, returned, answered, die, increase,
+        clear, late,
     )
 }  # fmt: skip
 
