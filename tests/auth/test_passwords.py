@@ -99,7 +99,7 @@ def test_it_does_not_start_with_options_that_do_not_work(refusal, options, reaso
                 for k, v in options.items()}  # fmt: skip
     text = refusal(settings)
     assert "1 problem(s)" in text
-    assert "passlib.schemes" in text
+    assert "passlib." in text
     assert reason in text
 
 
