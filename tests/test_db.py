@@ -25,7 +25,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from widget_service.db import CONNECT_TIMEOUT, Base, UtcDateTime, patience, utc_now
+from widget_service.db import (
+    CONNECT_TIMEOUT,
+    Base,
+    UtcDateTime,
+    patience,
+    utc_now,
+    without_password,
+)
 from widget_service.testing import application, new_database, statements
 
 
@@ -220,6 +227,20 @@ def refused(directory, url, reason):
     with pytest.raises(SystemExit, match=reason) as refusal:
         application(core_ini(directory, sqlalchemy__url=url), directory)
     return str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:////a/b.sqlite", "sqlite:////a/b.sqlite"),
+        ("postgresql+psycopg://joe:secret@h/b", "postgresql+psycopg://joe:***@h/b"),
+        ("postgresql+psycopg:///b?password=secret", "postgresql+psycopg:///b?password=***"),
+        ("postgresql+psycopg://joe:sec@ret@h/b", "***"),
+        ("secret", "***"),
+    ],
+)
+def test_it_shows_urls_without_their_passwords(url, shown):
+    assert without_password(url) == shown
 
 
 def test_it_refuses_to_start_without_a_database(tmp_path):

@@ -112,6 +112,11 @@ def test_it_goes_up_and_down_by_itself(whole):
     assert tables(whole) == ours
 
 
+def test_it_knows_the_branches_of_a_plugin(whole):
+    assert migrations.branches(whole, "widget_service.auth") == ["auth"]
+    assert migrations.branches(whole, "widget_service.docs") == []
+
+
 def test_it_takes_one_plugin_back_and_what_depends_on_it(whole):
     migrations.upgrade(whole)
     migrations.downgrade(whole, "widgets@base")
