@@ -20,8 +20,8 @@ def both(tmp_path):
             "cors.origins": ORIGINS[number],
             "rest.prefix": prefix,
             "rest.max_body_size": str(1024 * (number + 1)),
-            "widgets.per_page_choices": sizes,
-            "widgets.per_page": sizes.split()[0],
+            "paging.per_page_choices": sizes,
+            "paging.per_page": sizes.split()[0],
             "jwt.private_key": f"{number}-0123456789abcdef-only-tests-sign-with-it",
             "auth.admin_realm": f"administrators{number}",
         }

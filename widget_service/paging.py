@@ -13,7 +13,7 @@ A plugin says once what a row shows, and answers a page of them::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import colander
@@ -160,6 +160,9 @@ class PagingSettings(colander.MappingSchema):
 class Positive(WholeNumber):
     """A page number or size."""
 
+    # The documentation shows it.
+    swagger: ClassVar = {"minimum": 1}
+
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """:raises colander.Invalid: no number, or not a positive one"""
         number = super().deserialize(node, cstruct)
@@ -213,8 +216,13 @@ def page_of(item: colander.MappingSchema, description: str) -> colander.MappingS
 
     :param item: the schema of what ``show`` makes of a row
     """
+    name = type(item).__name__.strip("_")
+    # The body of another answer is called "body", and so would each item be.
+    item = item.clone()
+    item.title = name
     items = colander.SchemaNode(colander.Sequence(), item, name="items")
-    body = colander.MappingSchema(name="body", title=f"{type(item).__name__.strip('_')}Page")
+    # cornice_swagger calls a definition as the class of the schema is called.
+    body = type(f"{name}Page", (colander.MappingSchema,), {})(name="body")
     for node in (
         _Links(name="links"),
         key(Flag(), name="has_prev"),

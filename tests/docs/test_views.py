@@ -87,8 +87,8 @@ def test_it_follows_the_settings(with_settings):
         docs__description="All of *them*.",
         docs__ui_path="/help/page",
         docs__asset_max_age="60",
-        widgets__per_page_choices="3 6",
-        widgets__per_page="6",
+        paging__per_page_choices="3 6",
+        paging__per_page="6",
         widgets__show_owner_email="false",
     )
     swagger = client.get("/v2/swagger.json").json

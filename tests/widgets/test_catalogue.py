@@ -1,7 +1,6 @@
 """The catalogue over a session, without a request."""
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -71,12 +70,6 @@ def test_it_locks_updates_and_deletes(session, add):
 def test_it_reads_a_page_in_the_order_of_creation(session, add, number, names):
     for name in ("w1", "w2", "w3", "w4", "w5"):
         add(name)
-    page = catalogue.page(read(session), number, 2)
+    page = catalogue.WIDGETS.page(read(session), number, 2)
     assert [row.name for row in page.items] == names
     assert (page.number, page.size, page.total, page.pages, page.last) == (number, 2, 5, 3, 3)
-
-
-def test_it_has_no_page_and_a_last_one_where_there_is_nothing():
-    rows = [SimpleNamespace(total=0, id=None)]
-    page = catalogue.page(lambda _statement, _parameters: rows, 1, 10)
-    assert (page.items, page.total, page.pages, page.last) == ([], 0, 0, 1)

@@ -319,17 +319,3 @@ class TestDeadline:
         assert read.tzinfo is UTC
         assert read.astimezone(zone).date() == day
         assert (read + timedelta(seconds=1)).astimezone(zone).date() == day + timedelta(days=1)
-
-
-class TestPageNumbers:
-    node = colander.SchemaNode(schemas.Positive(), name="page")
-
-    @pytest.mark.parametrize("number", [1, 2**63 - 1])
-    def test_it_takes(self, number):
-        assert read(self.node, str(number)) == number
-
-    @pytest.mark.parametrize("number", [0, -1, -(2**63)])
-    def test_it_refuses_what_is_not_positive(self, number):
-        assert read(self.node, str(number)).text == (
-            f"Invalid page: {number}. page must be a positive integer"
-        )

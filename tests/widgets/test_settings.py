@@ -25,7 +25,7 @@ def configured(own_database, tmp_path):
 
 
 def test_it_offers_other_page_sizes(configured):
-    client = configured(widgets__per_page="3", widgets__per_page_choices="3, 7")
+    client = configured(paging__per_page="3", paging__per_page_choices="3, 7")
     user = client.sign_up("user@example.com")
     assert user.get(WIDGETS).json["items_per_page"] == 3
     assert user.get(f"{WIDGETS}?per_page=7").json["items_per_page"] == 7
@@ -68,10 +68,10 @@ def test_it_lives_in_a_time_zone(configured):
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"widgets__per_page": "7"}, "must be one of widgets.per_page_choices"),
-        ({"widgets__per_page_choices": ""}, "must be positive numbers, such as 5 10 25"),
-        ({"widgets__per_page_choices": "10 0"}, "must be positive numbers, such as 5 10 25"),
-        ({"widgets__per_page_choices": "10 ten"}, "ten is not a valid integer"),
+        ({"paging__per_page": "7"}, "must be one of paging.per_page_choices"),
+        ({"paging__per_page_choices": ""}, "must be positive numbers, such as 5 10 25"),
+        ({"paging__per_page_choices": "10 0"}, "must be positive numbers, such as 5 10 25"),
+        ({"paging__per_page_choices": "10 ten"}, "ten is not a valid integer"),
         ({"widgets__show_owner_email": "maybe"}, "must be true or false"),
     ],
 )

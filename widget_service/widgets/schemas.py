@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import re
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import colander
@@ -13,8 +13,8 @@ import idna
 from dateutil import parser as dateutil
 
 from widget_service import settings
-from widget_service.answers import Located, Paged, Tagged, answer
-from widget_service.fields import Flag, Text, WholeNumber, field, shown
+from widget_service.answers import Located, Tagged, answer
+from widget_service.fields import Flag, Text, field, shown
 from widget_service.rendering import short_date
 from widget_service.widgets.models import NAME_LENGTH, URL_LENGTH
 
@@ -155,52 +155,6 @@ class Update(colander.MappingSchema):
     body = _Update()
 
 
-class Positive(WholeNumber):
-    """A page number or size."""
-
-    # The documentation shows it.
-    swagger: ClassVar = {"minimum": 1}
-
-    def deserialize(self, node: Any, cstruct: Any) -> Any:
-        """:raises colander.Invalid: no number, or not a positive one"""
-        number = super().deserialize(node, cstruct)
-        if number is not colander.null and number < 1:
-            text = f"Invalid {node.name}: {number}. {node.name} must be a positive integer"
-            raise colander.Invalid(node, text)
-        return number
-
-
-@colander.deferred
-def page_size(_node: Any, kw: dict[str, Any]) -> Any:
-    """One of the operator's page sizes."""
-    choices = settings.of(kw["registry"], "widgets").per_page_choices
-
-    def one_of(node: Any, value: int) -> None:
-        if value not in choices:
-            text = f"The value '{value}' is not a valid choice for '{node.name}'."
-            raise colander.Invalid(node, text)
-
-    one_of.choices = choices  # type: ignore[attr-defined]  # the documentation shows them
-    return one_of
-
-
-@colander.deferred
-def default_page_size(_node: Any, kw: dict[str, Any]) -> int:
-    """The operator's page size."""
-    return int(settings.of(kw["registry"], "widgets").per_page)
-
-
-class _Page(colander.MappingSchema):
-    page = colander.SchemaNode(Positive(), missing=1, description="From 1.")
-    per_page = colander.SchemaNode(Positive(), missing=default_page_size, validator=page_size)
-
-
-class Page(colander.MappingSchema):
-    """GET /widgets"""
-
-    querystring = _Page()
-
-
 class _Owner(colander.MappingSchema):
     email = answer(Text())
     public_id = answer(Text())
@@ -230,36 +184,6 @@ class Widget(colander.MappingSchema):
 
     header = Tagged()
     body = _Widget()
-
-
-class _Links(colander.MappingSchema):
-    self = answer(Text())
-    first = answer(Text())
-    prev = answer(Text(), missing=colander.drop)
-    next = answer(Text(), missing=colander.drop)
-    last = answer(Text())
-
-
-class _Items(colander.SequenceSchema):
-    widget = _Widget()
-
-
-class _WidgetPage(colander.MappingSchema):
-    links = _Links()
-    has_prev = answer(Flag())
-    has_next = answer(Flag())
-    page = answer(WholeNumber())
-    total_pages = answer(WholeNumber())
-    items_per_page = answer(WholeNumber())
-    total_items = answer(WholeNumber())
-    items = _Items()
-
-
-class WidgetPage(colander.MappingSchema):
-    """A page of widgets."""
-
-    header = Paged()
-    body = _WidgetPage()
 
 
 class _Written(colander.MappingSchema):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
-from widget_service import rendering, settings
+from widget_service import paging, rendering, settings
 from widget_service.answers import Empty, Fail, ValidationOrFail
 from widget_service.db import utc_now
 from widget_service.rest import Service, check_preconditions
@@ -23,29 +22,13 @@ widget = Service(
 
 @widgets.get(
     permission="widgets:read",
-    schema=schemas.Page(),
-    response_schemas={"200": schemas.WidgetPage(description="A page of widgets.")},
+    schema=paging.PageQuery(),
+    response_schemas={"200": paging.page_of(schemas.Widget()["body"], "A page of widgets.")},
 )
 def list_widgets(request: Any) -> dict[str, Any]:
     """List the widgets in the order of their creation, with links to the other pages."""
-    query = request.validated["querystring"]
-    page = catalogue.page(request.rows, query["page"], query["per_page"])
-    links = _links(request, page)
-    request.response.headers["Link"] = ", ".join(
-        f'<{links[rel]}>; rel="{rel}"' for rel in RELATIONS if rel in links
-    )
-    request.response.headers["Total-Count"] = str(page.total)
-    show = _Shower(request)
-    return {
-        "links": links,
-        "has_prev": "prev" in links,
-        "has_next": "next" in links,
-        "page": page.number,
-        "total_pages": page.pages,
-        "items_per_page": page.size,
-        "total_items": page.total,
-        "items": [show(row) for row in page.items],
-    }
+    page = catalogue.WIDGETS.page(request.rows, **request.validated["querystring"])
+    return paging.answer(request, page, widgets.path, _Shower(request))
 
 
 @widgets.post(
@@ -106,9 +89,6 @@ def delete_widget(request: Any) -> None:
     request.response.status_int = 204
 
 
-RELATIONS = ("self", "first", "prev", "next", "last")
-
-
 def etag(row: Any) -> str | None:
     """The entity tag of a widget's version (RFC 9110, 8.8.3); None where there is no widget.
 
@@ -132,30 +112,6 @@ def _written(request: Any, name: str, message: str) -> dict[str, Any]:
     return {"status": "success", "message": message, "widget": _Shower(request)(row)}
 
 
-def _base(request: Any) -> str:
-    """The path of all widgets; by hand, as route_path for each row of a list is slow."""
-    prefix = settings.of(request.registry, "rest").prefix
-    return f"{quote(request.script_name)}{prefix}{widgets.path}"
-
-
-def _links(request: Any, page: catalogue.Page) -> dict[str, str]:
-    """Links to the other pages; ``prev`` and ``next`` only where there is one."""
-    numbers = {
-        "self": page.number,
-        "first": 1,
-        # Before a page past the end comes the last one that is there.
-        "prev": min(page.number - 1, page.last) if page.number > 1 else None,
-        "next": page.number + 1 if page.number < page.last else None,
-        "last": page.last,
-    }
-    base = _base(request)
-    return {
-        relation: f"{base}?page={number}&per_page={page.size}"
-        for relation, number in numbers.items()
-        if number is not None
-    }
-
-
 class _Shower:
     """Makes of a row what clients see: what is the same for all rows is looked up once."""
 
@@ -164,7 +120,7 @@ class _Shower:
         self.now = utc_now()
         self.zone = settings.of(request.registry, "rest").time_zone
         self.show_email = settings.of(request.registry, "widgets").show_owner_email
-        self.base = _base(request)
+        self.base = paging.path_of(request, widgets.path)
 
     def __call__(self, row: Any) -> dict[str, Any]:
         zone = self.zone
