@@ -54,7 +54,7 @@ class Page(NamedTuple):
 class Listing:
     """A list in the order of a key: that of creation, where the key counts up."""
 
-    def __init__(self, key: Any, shown: Select[Any]) -> None:
+    def __init__(self, key: Any, shown: Select[*tuple[Any, ...]]) -> None:
         """
         :param key: the mapped column that orders the list, such as ``Gadget.id``
         :param shown: what a row has, the key among it, joined with what it takes

@@ -33,7 +33,7 @@ class Context:
 
     def __init__(self, request: Any) -> None:
         self.request = request
-        self.__parent__ = Root(request)
+        self.__parent__: Any = Root(request)
 
 
 def includeme(config: Any) -> None:
