@@ -20,6 +20,8 @@ REPOSITORY = Path(__file__).parent.parent
 NOTES = REPOSITORY / "tests" / "plugins" / "notes" / "migrations"
 OURS = ("widget_service.auth:migrations", "widget_service.widgets:migrations")
 HEADS = {"notes0002"}
+# Seconds; nothing waits for their end when all is well.
+PATIENCE = 60
 
 
 def alembic_section(*locations):
@@ -235,12 +237,16 @@ def test_it_lets_one_process_migrate_at_a_time(own_database, tmp_path):
         except Exception as error:  # noqa: BLE001  (whatever it is)
             failures.append(error)
 
-    threads = [Thread(target=start, args=(tmp_path / str(n),)) for n in range(processes)]
+    # Daemons: without the lock they would get in each other's way and wait for ever.
+    threads = [
+        Thread(target=start, args=(tmp_path / str(n),), daemon=True) for n in range(processes)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(PATIENCE)
     assert failures == []
+    assert not any(thread.is_alive() for thread in threads)
 
 
 def test_it_rolls_back_all_of_a_migration_that_fails(notes):
