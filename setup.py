@@ -34,13 +34,13 @@ requires = [
     # zoneinfo reads the system's time zones where there are any; this serves the rest. Its
     # versions are years.
     "tzdata>=2025.1,<2100",
-    "waitress>=3.0.1,<4",
+    "waitress>=3.0.2,<4",
     "WebOb>=1.8.11,<2",
     "zope.interface>=7.0,<9",
     "zope.sqlalchemy>=4.1,<5",
 ]
 
-postgresql = ["psycopg[binary]>=3.2,<4"]
+postgresql = ["psycopg[binary]>=3.2.3,<4"]
 
 test = [
     *postgresql,
