@@ -52,7 +52,7 @@ TEXTS = (
     str(2**64),
     "9" * 5000,
 )
-VALUES = (*TEXTS, None, True, 0, -1, 1.5, 2**64, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+VALUES: tuple[Any, ...] = (*TEXTS, None, True, 0, -1, 1.5, 2**64, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
 
 
 class Operation(NamedTuple):

@@ -79,13 +79,13 @@ def new_password(_node: Any, kw: dict[str, Any]) -> Any:
 
 
 class _Login(colander.MappingSchema):
-    email = field(Email(), title="E-mail", format="email")
-    password = field(Text(), password, title="Password", format="password")
+    email = field(Email(), title="E-mail", format="email", example="user@example.com")
+    password = field(Text(), password, title="Password", format="password", example="123456")
 
 
 class _Registration(colander.MappingSchema):
-    email = field(Email(), title="E-mail", format="email")
-    password = field(Text(), new_password, title="Password", format="password")
+    email = field(Email(), title="E-mail", format="email", example="user@example.com")
+    password = field(Text(), new_password, title="Password", format="password", example="123456")
 
 
 class Login(colander.MappingSchema):

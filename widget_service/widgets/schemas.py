@@ -131,8 +131,8 @@ def _parse_date(text: str, today: date) -> date | None:
 
 
 class _Update(colander.MappingSchema):
-    info_url = field(Text(), public_url, title="URL", format="url")
-    deadline = field(Text(), title="Deadline")
+    info_url = field(Text(), public_url, title="URL", format="url", example="https://example.com/first")
+    deadline = field(Text(), title="Deadline", description="Any date.", example="12/31/2099")
 
     def after_bind(self, _node: Any, kw: dict[str, Any]) -> None:
         """Only the type of a node cannot be deferred."""
@@ -140,7 +140,7 @@ class _Update(colander.MappingSchema):
 
 
 class _Creation(_Update):
-    name = field(Text(), legal_name, title="Name")
+    name = field(Text(), legal_name, title="Name", example="first")
 
 
 class Creation(colander.MappingSchema):
