@@ -38,6 +38,8 @@ def test_it_keeps_the_address_of_owners_to_itself(configured):
     admin = configured(widgets__show_owner_email="false").sign_up("a@example.com", admin=True)
     added = admin.post(WIDGETS, FIELDS | {"deadline": "12/31/2099"}).json["widget"]
     assert added["owner"] == {"public_id": admin.account.public_id}
+    documented = admin.get("/api/v1/swagger.json").json["definitions"]["Widget"]
+    assert list(documented["properties"]["owner"]["properties"]) == ["public_id"]
 
 
 def test_it_lives_in_a_time_zone(configured):
