@@ -106,6 +106,7 @@ def includeme(config: Any) -> None:
     config.include(".cli")
     config.include(".configuration")
     config.include(".plugins")
+    config.include(".scaffolding")
     config.include(".db")
     config.include(".events")
     config.include(".migrations")
@@ -168,10 +169,16 @@ def _said(error: BaseException, *packages: str) -> tuple[str, str]:
 def _commit(config: Configurator) -> None:
     """Carry out what the plugins configured. Also after mistakes, to find those of this step."""
     declared = config.registry.settings_declared
+    state = config.action_state
+    actions = list(state.actions)
     try:
         config.commit()
     except ConfigurationConflictError as error:
         declared.problems.extend(_conflicts(error))
+        # Pyramid stops at the first step in which two want the same; there may be more in others.
+        clashing = set(error._conflicts)  # noqa: SLF001  (no public way)
+        state.actions = [each for each in actions if each["discriminator"] not in clashing]
+        _commit(config)
     except ConfigurationExecutionError as error:
         # After a mistake in a setting this may be nothing but its consequence.
         if not declared.problems:
@@ -184,6 +191,9 @@ def _commit(config: Configurator) -> None:
 def _conflicts(error: ConfigurationConflictError) -> Iterator[Problem]:
     """What two plugins both want to be: routes, paths, permissions, commands of one name."""
     for discriminator, infos in error._conflicts.items():  # noqa: SLF001  (no public way)
+        parts = (discriminator,) if isinstance(discriminator, str) else discriminator
+        if parts[0] == "route-connect":
+            continue  # The second step of a route, whose first clashes as well.
         sides = [f"{info.file}, line {info.line}" for info in infos]
-        name = " ".join(str(part) for part in discriminator if isinstance(part, str))
+        name = " ".join(part for part in parts if isinstance(part, str))
         yield Problem(name, None, sides[0], f"there is one already: {' and '.join(sides[1:])}")

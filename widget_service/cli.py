@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyramid.config import Configurator
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -105,6 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(ini: str, arguments: Sequence[str]) -> None:
+    if arguments[:1] == ["plugin"]:
+        _run_without_file(arguments)
+        return
     try:
         config = _configure(ini)
     except (StartupError, CommandError) as error:
@@ -122,6 +126,15 @@ def _run(ini: str, arguments: Sequence[str]) -> None:
         command.run(config.registry, args)
     finally:
         config.registry.database.close()
+
+
+def _run_without_file(arguments: Sequence[str]) -> None:
+    """Begin a plugin, where there is no .ini file yet."""
+    config = Configurator()
+    config.include("widget_service.cli")
+    config.include("widget_service.scaffolding")
+    args = _parser(config.registry.commands).parse_args(arguments)
+    config.registry.commands[args.command].run(config.registry, args)
 
 
 def _ini(argv: Sequence[str]) -> tuple[str, list[str]]:

@@ -42,7 +42,11 @@ def _write(source: Traversable, target: Path, names: dict[str, str]) -> None:
             (target / item.name.removesuffix(".txt")).write_text(text, encoding="utf-8")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the subcommand's arguments."""
+def _arguments(parser: argparse.ArgumentParser) -> None:
     new = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     new.add_parser("new", help="write a new plugin").add_argument("name", metavar="NAME")
+
+
+def includeme(config: Any) -> None:
+    """Add the command."""
+    config.add_command("plugin", run, _arguments, help="begin a plugin", unmigrated=True)
