@@ -118,6 +118,7 @@ def includeme(config: Any) -> None:
     config.include(".errors")
     config.include(".rest")
     config.include(".paging")
+    config.include(".hosts")
     # The outermost tween, after the transaction's is there.
     config.include(".cors")
 

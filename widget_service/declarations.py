@@ -43,10 +43,6 @@ class Family(NamedTuple):
         """Does it keep keys that it does not name? A library's may."""
         return bool(getattr(self.schema, "unknown", "") == "preserve")
 
-    def _resembles_secret(self, key: str) -> bool:
-        secrets = [name for name, node in self.nodes().items() if node.secret]
-        return bool(SUSPECT.search(key) or difflib.get_close_matches(key.lower(), secrets, 1))
-
     def nodes(self) -> dict[str, colander.SchemaNode]:
         """Each setting by its key."""
         return {f"{self.prefix}.{node.name}": node for node in self.schema.children}
@@ -110,8 +106,9 @@ class Declarations:
         return str(node.secret(text)) if callable(node.secret) else MASK
 
     def _resembles_secret(self, key: str) -> bool:
-        secrets = [name for name, node in self.nodes().items() if node.secret]
-        return bool(SUSPECT.search(key) or difflib.get_close_matches(key.lower(), secrets, 1))
+        nodes = self.nodes()
+        close = difflib.get_close_matches(key.lower(), nodes, n=1)
+        return bool(SUSPECT.search(key) or (close and nodes[close[0]].secret))
 
     def nodes(self) -> dict[str, colander.SchemaNode]:
         """Each declared setting by its key."""
@@ -126,14 +123,12 @@ class Declarations:
                 entry = self.source.entry(key)
                 if entry:
                     yield key.removeprefix(f"{family.prefix}."), entry
-        start = environment_variable(f"{family.prefix}.")
-        for variable in {name.removesuffix("_FILE") for name in self.source.variables()}:
-            if variable.startswith(start) and variable not in named:
-                # Nobody knows which of its letters were something else, so it is read as it is.
-                name = variable.removeprefix(start).lower()
-                entry = self.source.variable(f"{family.prefix}.{name}", variable)
+        for variable in {name.removesuffix("_FILE") for name in self.source.variables()} - named:
+            open_key = self._open_key(variable)
+            if open_key and open_key.startswith(f"{family.prefix}."):
+                entry = self.source.variable(open_key, variable)
                 if entry:
-                    yield name, entry
+                    yield open_key.removeprefix(f"{family.prefix}."), entry
 
     def refuse_unread(self) -> None:
         """Note a problem for everything that looks like a setting and that nobody reads."""
@@ -144,7 +139,7 @@ class Declarations:
         variables = {environment_variable(key) for key in known}
         for name in self.source.variables():
             read = name == INI_VARIABLE or {name, name.removesuffix("_FILE")} & variables
-            if not read and not self._is_open(name):
+            if not read and not self._open_key(name):
                 close = difflib.get_close_matches(name, variables, n=1)
                 text = "nobody reads this variable" + _did_you_mean(close)
                 self.note(name, None, "environment variable", text)
@@ -178,19 +173,26 @@ class Declarations:
                 self.note(key, None, family.origin, text)
             taken |= dict.fromkeys(_variables(key), key)
 
-    def _is_open(self, variable: str) -> bool:
-        """Does an open family read the variable?"""
-        return any(
-            family.is_open and variable.startswith(environment_variable(f"{family.prefix}."))
-            for family in self.families.values()
-        )
+    def _open_key(self, variable: str) -> str | None:
+        """The key that a variable sets in an open family; None where it is of no such family.
+
+        Nobody knows which of its letters were something else, so it is read as it is.
+        """
+        for family in self.families.values():
+            start = environment_variable(f"{family.prefix}.")
+            if family.is_open and variable.startswith(start):
+                name = variable.removeprefix(start).removesuffix("_FILE").lower()
+                key = f"{family.prefix}.{name}"
+                # A declared one has another variable, whose value is checked.
+                return None if key in family.nodes() else key
+        return None
 
     def _check_together(self, family: Family, found: dict[str, Any]) -> None:
         try:
             family.schema.validator(family.schema, found)
         except colander.Invalid as error:
             for name, text in error.asdict().items():
-                self.refuse(f"{family.prefix}.{name}", text)
+                self.refuse(f"{family.prefix}.{name or '*'}", text)
                 if name in found:
                     found[name] = _default(family.nodes()[f"{family.prefix}.{name}"])
 

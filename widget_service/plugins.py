@@ -130,7 +130,7 @@ class Plugins:
         """The routes that no request reaches, because another one has the same path."""
         first: dict[tuple[Any, ...], Any] = {}
         for _, found in self.each("routes"):
-            path = re.sub(r"{[^}]*}", "{}", f"/{found['pattern'].removeprefix('/')}")
+            path = re.sub(r"{\w+", "{", f"/{found['pattern'].removeprefix('/')}")
             key = (path, *(str(found[each]) for each in PREDICATES))
             other = first.setdefault(key, found)
             if other is not found:
