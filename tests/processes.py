@@ -40,7 +40,7 @@ def environment(**variables):
 
 def run(*command, cwd, text="", **variables):
     """Run a command of the virtual environment to its end; ``text`` is its standard input."""
-    return subprocess.run(  # noqa: S603  (the tests' own commands)
+    return subprocess.run(
         [SCRIPTS / command[0], *command[1:]],
         cwd=cwd,
         env=environment(**variables),
@@ -81,7 +81,7 @@ def serving(*command, cwd, port, **variables) -> Iterator[Server]:
     """A server, from its first answer until the block ends; ``command`` starts it."""
     stdout, stderr = cwd / f"{port}.stdout", cwd / f"{port}.stderr"
     with stdout.open("w") as out, stderr.open("w") as err:
-        process = subprocess.Popen(  # noqa: S603  (as above)
+        process = subprocess.Popen(
             [SCRIPTS / command[0], *command[1:]],
             cwd=cwd,
             env=environment(**variables),

@@ -184,7 +184,7 @@ def test_it_helps_with_a_command(file, capsys):
 
 def test_it_ends_quietly_when_nobody_reads_on(tmp_path):
     file = ini_file("development.ini", tmp_path)
-    process = subprocess.Popen(  # noqa: S603  (the tests' own command)
+    process = subprocess.Popen(
         [SCRIPTS / "widget-service", "-c", file, "config", "show"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

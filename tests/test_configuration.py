@@ -2,14 +2,13 @@
 
 import configparser
 import json
-from contextlib import closing
 
-import plaster
 import pytest
-from processes import REPOSITORY
+from processes import REPOSITORY, free_port, run, serving
+from processes import ask as ask_server
 
-from widget_service import cli, configuration, configure_file, migrations, settings
-from widget_service.testing import Client, ini_text
+from widget_service import cli, configuration, configure_file, settings
+from widget_service.testing import ini_text
 
 PASSWORD = "hunter2"
 URL = f"postgresql+psycopg://joe:{PASSWORD}@localhost:1/db"
@@ -27,6 +26,7 @@ def includeme(config):
     config.include("widget_service")
     config.declare_settings("exotic", Settings())
 """
+FIELDS = {"email": "user@example.com", "password": "123456"}
 OURS = ("widget_service.auth", "widget_service.widgets", "widget_service.docs")
 
 
@@ -118,18 +118,16 @@ def parsed(text):
 
 
 def test_it_makes_a_sample_that_starts(ask, tmp_path):
+    port = free_port()
     sample = tmp_path / "sample.ini"
-    sample.write_text(ask("sample"), encoding="utf-8")
-    loader = plaster.get_loader(str(sample), protocols=["wsgi"])
-    loader.setup_logging()
-    registry = configure_file(str(sample)).registry
-    migrations.upgrade(registry)
-    registry.database.close()
-    app = loader.get_wsgi_app()
-    with closing(app.registry.database):
-        client = Client(app).sign_up("user@example.com")
-        assert client.get("/api/v1/widgets").json["items"] == []
-    assert loader.get_wsgi_server()
+    sample.write_text(ask("sample").replace("localhost:6543", f"localhost:{port}"), "utf-8")
+    done = run("widget-service", "-c", sample, "migrate", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    with serving("pserve", "-q", sample, cwd=tmp_path, port=port) as server:
+        status, _headers, body = ask_server(port, "POST", "/api/v1/auth/register", FIELDS)
+        assert (status, body["expires_in"]) == (201, 3600)
+        lines = [json.loads(line) for line in server.stderr.read_text().splitlines()]
+        assert "Serving on" in lines[0]["message"]
 
 
 def test_it_makes_a_sample_with_a_new_key_each_time(ask):

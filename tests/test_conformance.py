@@ -3,6 +3,7 @@
 import pytest
 
 from widget_service.conformance import *  # noqa: F403  (as the plugins of others do it)
+from widget_service.testing import ini_text
 
 
 @pytest.fixture(params=["widget_service.auth", "widget_service.widgets"])
@@ -13,8 +14,6 @@ def plugins(request):
 
 @pytest.fixture(scope="session")
 def ini(database):
-    from widget_service.testing import ini_text
-
     return ini_text(database)
 
 

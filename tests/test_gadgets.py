@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def site_packages(tmp_path_factory):
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
     copy = tmp_path_factory.mktemp("source") / "gadgets"
     # A copy: building leaves files behind in the source.
-    subprocess.run(["cp", "-r", ROOT / "examples" / "gadgets", copy], check=True)
+    shutil.copytree(ROOT / "examples" / "gadgets", copy)
     command = [sys.executable, "-m", "pip", "install", *options, "--target", target, copy]
     subprocess.run(command, check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
     return target
@@ -43,7 +44,7 @@ def serve(url, directory, *plugins, **settings):
 
 
 def test_it_passes_its_own_tests(site_packages, tmp_path):
-    subprocess.run(["cp", "-r", ROOT / "examples" / "gadgets" / "tests", tmp_path], check=True)
+    shutil.copytree(ROOT / "examples" / "gadgets" / "tests", tmp_path / "tests")
     options = ["-q", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "--rootdir=."]
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "tests"],
@@ -58,9 +59,8 @@ def test_it_passes_its_own_tests(site_packages, tmp_path):
 
 @pytest.mark.parametrize("order", list(itertools.permutations([AUTH, WIDGETS, DOCS, "gadgets"])))
 def test_the_order_of_plugins_makes_no_difference(order):
-    brought = set()
     registry = configure(ini(order)).registry
-    brought = {route for route in Plugins(registry).routes()}
+    brought = set(Plugins(registry).routes())
     registry.database.close()
     other = configure(ini([AUTH, WIDGETS, DOCS, "gadgets"])).registry
     assert brought == set(Plugins(other).routes())

@@ -108,7 +108,7 @@ def wheel(tmp_path_factory):
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
         shutil.copy(REPOSITORY / name, source)
     build = "from setuptools.build_meta import build_wheel; build_wheel('..')"
-    done = subprocess.run(  # noqa: S603  (what pip would do)
+    done = subprocess.run(
         [sys.executable, "-W", "error", "-c", build],
         cwd=source,
         env=environment(),

@@ -113,7 +113,7 @@ def test_its_requests_have_the_answers_that_it_shows(tmp_path, programs):
     script = f"printf '{SEPARATOR}'\n".join(each.typed for each in shown)
     program, *arguments = shlex.split(FIRST)[-2:]
     with serving(Path(program).name, *arguments, cwd=tmp_path, port=port):
-        done = subprocess.run(  # noqa: S603  (the README's own commands)
+        done = subprocess.run(
             ["/bin/sh", "-c", script.replace("localhost:6543", f"localhost:{port}")],
             cwd=tmp_path,
             env=environment() | {"PATH": programs},

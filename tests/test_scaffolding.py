@@ -41,7 +41,9 @@ def test_it_is_all_in_plain_files(tmp_path):
     assert not any("$" in Path(name).read_text() for name in files)
 
 
-@pytest.mark.parametrize("name", ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", ""])
+@pytest.mark.parametrize(
+    "name", ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", ""]
+)
 def test_it_refuses_a_name_that_no_package_can_have(tmp_path, name, capsys):
     assert cli.main(["plugin", "new", name]) == 1
     assert "lowercase letters" in capsys.readouterr().err

@@ -52,7 +52,8 @@ TEXTS = (
     str(2**64),
     "9" * 5000,
 )
-VALUES: tuple[Any, ...] = (*TEXTS, None, True, 0, -1, 1.5, 2**64, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+OTHERS: tuple[Any, ...] = (None, True, 0, -1, 1.5, 2**64, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+VALUES = (*TEXTS, *OTHERS)
 
 
 class Operation(NamedTuple):

@@ -29,7 +29,8 @@ class Context:
     """
 
     __name__: str | None = None
-    __acl__: ClassVar[list[tuple[Any, ...]]] = []
+    # What Pyramid takes: entries, or a function that returns some.
+    __acl__: ClassVar[Any] = ()
 
     def __init__(self, request: Any) -> None:
         self.request = request

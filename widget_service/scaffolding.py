@@ -1,4 +1,4 @@
-"""``widget-service plugin new NAME``: a plugin to begin with, which passes the conformance tests."""
+"""``widget-service plugin new NAME``: a plugin to begin with, which passes its tests."""
 
 from __future__ import annotations
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from widget_service.auth.models import User
+from widget_service.db import new_session
 from widget_service.errors import Conflict
 from widget_service.widgets import catalogue
 from widget_service.widgets.models import Widget
@@ -18,7 +18,7 @@ DEADLINE = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
 @pytest.fixture
 def session(user):
     """A session of nobody's request."""
-    with Session(user.registry.database.write_engine) as session:
+    with new_session(user.registry) as session:
         yield session
 
 
@@ -56,7 +56,7 @@ def test_it_locks_updates_and_deletes(session, add):
     add("first")
     widget = catalogue.lock(session, "first")
     later = DEADLINE.replace(year=2100)
-    catalogue.update(widget, "http://example.org", later)
+    catalogue.update(session, widget, "http://example.org", later)
     row = catalogue.find(read(session), "first")
     assert (row.info_url, row.deadline, row.version) == ("http://example.org", later, 2)
     catalogue.delete(session, widget)

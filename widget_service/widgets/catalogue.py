@@ -9,10 +9,12 @@ from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from widget_service import events
 from widget_service.auth.models import User
 from widget_service.db import utc_now
 from widget_service.errors import Conflict
 from widget_service.paging import Listing, Rows
+from widget_service.widgets.events import WidgetAdded, WidgetDeleted, WidgetUpdated
 from widget_service.widgets.models import Widget
 
 # A widget as it is shown, with its owner in the same row. Built once: to build a statement costs
@@ -62,15 +64,18 @@ def add(session: Session, owner_id: int, name: str, info_url: str, deadline: dat
             session.execute(insert(Widget), row)
     except IntegrityError:
         raise Conflict(f"Widget name: {name} already exists, must be unique.") from None
+    events.publish(WidgetAdded(session, name, owner_id))
 
 
-def update(widget: Widget, info_url: str, deadline: datetime) -> None:
+def update(session: Session, widget: Widget, info_url: str, deadline: datetime) -> None:
     """Change a widget that is locked."""
     widget.info_url = info_url
     widget.deadline = deadline
     widget.version += 1
+    events.publish(WidgetUpdated(session, widget.id, widget.name))
 
 
 def delete(session: Session, widget: Widget) -> None:
     """Delete a widget that is locked."""
     session.delete(widget)
+    events.publish(WidgetDeleted(session, widget.id, widget.name))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pyramid.authorization import Allow
 
+from widget_service import settings
 from widget_service.errors import Failure, NotFound
 from widget_service.fields import shown
-from widget_service.principals import Authenticated
+from widget_service.principals import Authenticated, Everyone
 from widget_service.resources import Context
 from widget_service.widgets import catalogue
 from widget_service.widgets.schemas import illegal_name
@@ -18,7 +19,11 @@ class Catalogue(Context):
     """All widgets. What is granted here to users is theirs; administrators have it from Root."""
 
     __name__ = "widgets"
-    __acl__: ClassVar = [(Allow, Authenticated, "widgets:read")]
+
+    def __acl__(self) -> list[tuple[str, str, str]]:
+        """Users read, or everybody does, as the operator says."""
+        anonymous = settings.of(self.request.registry, "widgets").anonymous_read
+        return [(Allow, Everyone if anonymous else Authenticated, "widgets:read")]
 
 
 class NamedWidget(Context):

@@ -131,7 +131,9 @@ def _parse_date(text: str, today: date) -> date | None:
 
 
 class _Update(colander.MappingSchema):
-    info_url = field(Text(), public_url, title="URL", format="url", example="https://example.com/first")
+    info_url = field(
+        Text(), public_url, title="URL", format="url", example="https://example.com/first"
+    )
     deadline = field(Text(), title="Deadline", description="Any date.", example="12/31/2099")
 
     def after_bind(self, _node: Any, kw: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ def put_widget(request: Any) -> dict[str, Any]:
     check_preconditions(request, etag(context.found))
     if context.found is None:
         return _create(request, context.name, **request.validated["body"])
-    catalogue.update(context.found, **request.validated["body"])
+    catalogue.update(request.dbsession, context.found, **request.validated["body"])
     return _written(request, context.name, f"'{context.typed}' was successfully updated")
 
 

@@ -45,5 +45,3 @@ class _Shown(colander.MappingSchema):
 
 class Shown(colander.MappingSchema):
     body = _Shown()
-
-

@@ -20,7 +20,9 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name="pk_gadget"),
         sa.UniqueConstraint("code", name="uq_gadget_code"),
         sa.CheckConstraint("price >= 0", name="ck_gadget_price"),
-        sa.ForeignKeyConstraint(["maker_id"], ["site_user.id"], name="fk_gadget_maker_id_site_user"),
+        sa.ForeignKeyConstraint(
+            ["maker_id"], ["site_user.id"], name="fk_gadget_maker_id_site_user"
+        ),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_gadget_maker_id", "gadget", ["maker_id"])

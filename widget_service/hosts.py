@@ -1,0 +1,56 @@
+"""The names that the service answers to (RFC 9110, 7.4).
+
+Links that are absolute are made of the Host header, which a client may choose freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import colander
+
+from widget_service import settings
+from widget_service.errors import ServiceError
+from widget_service.fields import Listed, Text
+from widget_service.settings import setting
+
+
+class Misdirected(ServiceError):
+    """421: the request is for somebody else (RFC 9110, 15.5.20)."""
+
+    status = 421
+
+
+class HostsSettings(colander.MappingSchema):
+    """``hosts.*``"""
+
+    allowed = setting(
+        Listed(Text()),
+        ("*",),
+        "The host names that requests may be for, without a port; * for any.",
+    )
+
+
+def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
+    """Refuse requests for other hosts."""
+    allowed = frozenset(name.lower() for name in settings.of(registry, "hosts").allowed)
+
+    def hosts_tween(request: Any) -> Any:
+        # Without the port, which an IPv6 address in brackets may look like.
+        name = request.host.rpartition(":")[0] or request.host
+        if request.host.endswith("]"):
+            name = request.host
+        if name.lower() not in allowed:
+            raise Misdirected("This service does not answer for that host.")
+        return handler(request)
+
+    return handler if "*" in allowed else hosts_tween
+
+
+def includeme(config: Any) -> None:
+    """Put the tween inside of the one that makes answers of errors."""
+    config.declare_settings("hosts", HostsSettings())
+    config.add_tween(
+        "widget_service.hosts.tween_factory", under="pyramid.tweens.excview_tween_factory"
+    )

@@ -1,0 +1,31 @@
+"""What happens to widgets, for other plugins to react to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from widget_service.events import DomainEvent
+
+
+@dataclass(frozen=True)
+class WidgetAdded(DomainEvent):
+    """There is a new widget, of a user with that ``site_user.id``."""
+
+    name: str
+    owner_id: int
+
+
+@dataclass(frozen=True)
+class WidgetUpdated(DomainEvent):
+    """The URL or the deadline of a widget is another one, or was set again."""
+
+    widget_id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class WidgetDeleted(DomainEvent):
+    """A widget is no more; its id will not be used again, its name may be."""
+
+    widget_id: int
+    name: str
