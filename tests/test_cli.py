@@ -1,9 +1,11 @@
 """``widget-service``: which file it reads, what it prints, and how it ends."""
 
 import contextlib
+import os
 import signal
 import sqlite3
 import subprocess
+import sys
 
 import pytest
 from processes import PATIENCE, SCRIPTS, environment, ini_file, run
@@ -194,6 +196,16 @@ def test_it_ends_quietly_when_nobody_reads_on(tmp_path):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(PATIENCE) == 128 + signal.SIGPIPE
+
+
+def test_it_lets_go_of_what_nobody_reads(file, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert ended("-c", "test.ini", "say", "hello") == 128 + signal.SIGPIPE
+        # What it has not written yet must not fail now.
+        stdout.flush()
 
 
 def test_it_reads_the_arguments_of_its_process(tmp_path):

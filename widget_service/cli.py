@@ -92,13 +92,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except SQLAlchemyError as error:
-        # The driver's words, without the statement, its values, and a traceback.
-        said = " ".join(str(getattr(error, "orig", error)).split())
+        # The driver's first line: others, and SQLAlchemy, quote the statement and its values.
+        said = str(getattr(error, "orig", error)).partition("\n")[0]
         print(f"the database says: {said}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # What is left in the buffer must not fail at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return NOBODY_READS
     except KeyboardInterrupt:
         return INTERRUPTED

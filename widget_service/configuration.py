@@ -32,7 +32,7 @@ setup = widget_service.db.pshell_setup
 
 LOGGING = """
 [loggers]
-keys = root
+keys = root, alembic_plugins
 
 [handlers]
 keys = console
@@ -43,6 +43,12 @@ keys = json
 [logger_root]
 level = INFO
 handlers = console
+
+# What migrations do is logged by alembic.runtime.migration; this one only lists Alembic's parts.
+[logger_alembic_plugins]
+level = WARNING
+handlers =
+qualname = alembic.runtime.plugins
 
 [handler_console]
 class = StreamHandler

@@ -116,19 +116,16 @@ class Declarations:
 
     def others(self, family: Family) -> Iterator[tuple[str, Entry]]:
         """The keys that an open family does not name, each without the prefix."""
-        named = {environment_variable(key) for key in self.nodes()}
-        for key in self.source.every_key():
-            if key.startswith(f"{family.prefix}.") and key not in family.nodes():
-                named.add(environment_variable(key))
-                entry = self.source.entry(key)
-                if entry:
-                    yield key.removeprefix(f"{family.prefix}."), entry
+        start = f"{family.prefix}."
+        keys = [key for key in self.source.every_key()
+                if key.startswith(start) and key not in family.nodes()]  # fmt: skip
+        entries = {key: self.source.entry(key) for key in keys}
+        named = {environment_variable(key) for key in [*self.nodes(), *keys]}
         for variable in {name.removesuffix("_FILE") for name in self.source.variables()} - named:
-            open_key = self._open_key(variable)
-            if open_key and open_key.startswith(f"{family.prefix}."):
-                entry = self.source.variable(open_key, variable)
-                if entry:
-                    yield open_key.removeprefix(f"{family.prefix}."), entry
+            key = self._open_key(variable)
+            if key and key.startswith(start):
+                entries[key] = self.source.variable(key, variable)
+        yield from ((key.removeprefix(start), entry) for key, entry in entries.items() if entry)
 
     def refuse_unread(self) -> None:
         """Note a problem for everything that looks like a setting and that nobody reads."""

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 from pyramid.interfaces import ITweens
 from pyramid.path import DottedNameResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
-from pyramid.tweens import INGRESS, MAIN
 
 from widget_service.db import Base
 from widget_service.principals import UNDECLARED
@@ -113,8 +112,7 @@ class Plugins:
         """The tweens of each plugin, the outermost first."""
         tweens = self.registry.getUtility(ITweens)
         for name, _factory in tweens.explicit or tweens.implicit():
-            if name not in (INGRESS, MAIN):
-                yield self.of_module(name), name
+            yield self.of_module(name), name
 
     def undeclared(self) -> Iterator[Problem]:
         """The permissions of views that no plugin named."""
