@@ -132,6 +132,7 @@ def test_it_is_outside_of_every_other_tween(tmp_path, order, capsys):
             "plugins.turnstile.tween_factory",
             "pyramid_tm.tm_tween_factory",
             "pyramid.tweens.excview_tween_factory",
+            "widget_service.hosts.tween_factory",
         ]
         PTweensCommand(["ptweens", str(tmp_path / "test.ini")]).run()
         assert "widget_service.cors" in capsys.readouterr().out

@@ -56,8 +56,8 @@ def test_it_shows_a_form_first_and_the_other_content_types_after_it(client):
         assert content["schema"] == {
             "type": "object",
             "properties": {
-                "email": {"type": "string", "format": "email"},
-                "password": {"type": "string", "format": "password"},
+                "email": {"type": "string", "format": "email", "example": "user@example.com"},
+                "password": {"type": "string", "format": "password", "example": "123456"},
             },
             "required": ["email", "password"],
         }
