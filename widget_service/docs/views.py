@@ -105,8 +105,9 @@ def get_asset(request: Any) -> Response:
     found = {file.name: file for file in STATIC.iterdir() if file.suffix in TYPES}.get(name)
     if found is None:
         raise NotFound(f"{name} not found.")
-    max_age = settings.of(request.registry, "docs").asset_max_age
-    response = FileResponse(found, request, cache_max_age=max_age, content_type=TYPES[found.suffix])
+    response = FileResponse(found, request, content_type=TYPES[found.suffix])
+    # Not cache_expires, which calls utcnow, which Python is about to remove.
+    response.cache_control.max_age = settings.of(request.registry, "docs").asset_max_age
     response.cache_control.public = True
     response.charset = "utf-8"
     return _sealed(response)
