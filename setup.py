@@ -68,6 +68,9 @@ lint = [
 # The tests in a browser, which are left out unless they are asked for.
 browser = ["selenium>=4.25,<5"]
 
+# Requests made of the OpenAPI document. Its checks grow with its minor releases.
+schemathesis = ["schemathesis>=4.32.5,<4.33"]
+
 setup(
     name="widget_service",
     version="1.0.0",
@@ -93,10 +96,12 @@ setup(
         "browser": browser,
         "lint": lint,
         "postgresql": postgresql,
+        "schemathesis": schemathesis,
         "test": test,
     },
     entry_points={
         "paste.app_factory": ["main = widget_service:main"],
+        "paste.server_factory": ["server = widget_service.server:server_factory"],
         "console_scripts": ["widget-service = widget_service.cli:main"],
     },
 )

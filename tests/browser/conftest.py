@@ -2,4 +2,4 @@
 
 
 def pytest_ignore_collect(config):
-    return True if config.option.markexpr == "not browser" else None
+    return True if "not browser" in config.option.markexpr else None
