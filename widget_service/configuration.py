@@ -15,16 +15,8 @@ from widget_service.sources import environment_variable
 
 SERVER = """
 [server:main]
-use = egg:waitress#main
+use = egg:widget_service#server
 listen = localhost:6543
-# Waitress names itself in a Server header unless it is told otherwise.
-ident =
-# Clients that are idle must not lock others out.
-connection_limit = 1000
-asyncore_use_poll = true
-channel_timeout = 30
-# Above rest.max_body_size, so that what is a little too large is answered in JSON.
-max_request_body_size = 1048576
 
 [pshell]
 setup = widget_service.db.pshell_setup

@@ -1,0 +1,344 @@
+"""The server, in processes of its own: limits, its own refusals, and the end that it comes to."""
+
+import contextlib
+import http.client
+import json
+import os
+import resource
+import signal
+import socket
+import threading
+
+import pytest
+from processes import PATIENCE, free_port, listens, pause, serving
+from waitress import wasyncore
+
+from widget_service import server as module
+from widget_service.server import DRAINING, Server, server_factory
+
+# An application that answers /slow when somebody opens the pipe beside it for writing.
+SLOW = """
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+def main(_global_config):
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/slow":
+            with (HERE / "begun").open("ab", buffering=0) as begun:
+                begun.write(b".")
+            (HERE / "gate").read_bytes()
+        body = str(environ.get("widget_service.draining")).encode()
+        start_response("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+    return application
+"""
+INI = """
+[app:main]
+use = call:slow:main
+
+[server:main]
+use = egg:widget_service#server
+listen = 127.0.0.1:{port}
+threads = 8
+{more}
+
+[loggers]
+keys = root
+[handlers]
+keys = console
+[formatters]
+keys =
+[logger_root]
+level = INFO
+handlers = console
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+"""
+CLOSE, KEEP = "close", None
+
+
+@contextlib.contextmanager
+def slow_service(directory, more=""):
+    """A process that serves SLOW."""
+    (directory / "slow.py").write_text(SLOW, encoding="utf-8")
+    os.mkfifo(directory / "gate")
+    port = free_port()
+    ini = directory / "slow.ini"
+    ini.write_text(INI.format(port=port, more=more), encoding="utf-8")
+    with serving("pserve", "-q", ini, cwd=directory, port=port, PYTHONPATH=str(directory)) as made:
+        yield made
+
+
+def connect(port):
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+
+
+def begin(server, directory, count):
+    """As many slow requests, which have reached the application."""
+    connections = [connect(server.port) for _each in range(count)]
+    for connection in connections:
+        connection.request("GET", "/slow")
+    begun = directory / "begun"
+    while not (begun.exists() and begun.stat().st_size == count):
+        pause(server.process, server.stderr)
+    return connections
+
+
+def open_gate(directory):
+    with (directory / "gate").open("wb"):
+        pass
+
+
+def refuses(server):
+    """Wait until nobody listens any more."""
+    while listens(server.port):
+        pause(server.process, server.stderr)
+
+
+def answer(connection):
+    with contextlib.closing(connection):
+        return read(connection)
+
+
+def read(connection):
+    """Status, what the connection does next, and the body."""
+    response = connection.getresponse()
+    return response.status, response.headers["Connection"], response.read()
+
+
+def ask(connection):
+    connection.request("GET", "/quick")
+    return read(connection)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_finishes_what_was_begun_and_refuses_what_is_new(tmp_path, number):
+    with slow_service(tmp_path) as server:
+        connections = begin(server, tmp_path, 8)
+        # There are no more threads than that: it waits for its turn.
+        queued = connect(server.port)
+        queued.request("GET", "/quick")
+        server.process.send_signal(number)
+        refuses(server)
+        open_gate(tmp_path)
+        answers = [answer(each) for each in (*connections, queued)]
+        assert answers == [(200, CLOSE, b"None")] * 8 + [(200, CLOSE, b"True")]
+        assert server.process.wait(PATIENCE) == 0
+        assert "every request is answered" in server.stderr.read_text()
+
+
+def test_it_ends_a_connection_on_which_nothing_is_asked():
+    made = Running(application)
+    with contextlib.closing(connect(made.port)) as idle:
+        assert ask(idle) == (200, KEEP, b"None")
+        made.end()
+        assert idle.sock.recv(1) == b""
+
+
+def test_it_answers_a_kept_connection_once_more():
+    made = Running(application)
+    with contextlib.closing(connect(made.port)) as kept:
+        assert ask(kept) == (200, KEEP, b"None")
+        made.server.stop()
+        assert ask(kept) == (200, CLOSE, b"True")
+    made.end()
+
+
+def test_it_keeps_a_busy_connection_when_it_ends_idle_ones():
+    begun, gate = threading.Event(), threading.Event()
+    made = Running(waiting(begun, gate))
+    with (
+        contextlib.closing(connect(made.port)) as idle,
+        contextlib.closing(connect(made.port)) as busy,
+    ):
+        idle.connect()
+        busy.request("GET", "/")
+        assert begun.wait(PATIENCE)
+        made.server.stop()
+        assert idle.sock.recv(1) == b""
+        gate.set()
+        assert read(busy) == (200, CLOSE, b"None")
+    made.end()
+
+
+def test_it_gives_notice_before_it_refuses(tmp_path):
+    with slow_service(tmp_path, "notice_seconds = 3600") as server:
+        assert answer_to(server.port) == (200, KEEP, b"None")
+        server.process.terminate()
+        while answer_to(server.port) == (200, KEEP, b"None"):
+            pause(server.process, server.stderr)
+        assert answer_to(server.port) == (200, CLOSE, b"True")
+        # The second time it does not wait.
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) == -signal.SIGTERM
+
+
+def answer_to(port):
+    with contextlib.closing(connect(port)) as connection:
+        return ask(connection)
+
+
+def test_it_ends_in_time_whatever_is_unfinished(tmp_path):
+    with slow_service(tmp_path, "drain_seconds = 0") as server:
+        connection = begin(server, tmp_path, 1)[0]
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) == 0
+        assert "1 connection(s) cut off" in server.stderr.read_text()
+        connection.close()
+
+
+def test_it_waits_for_a_client_that_is_gone(tmp_path):
+    # What the request writes is written, or not: never half of it.
+    with slow_service(tmp_path) as server:
+        begin(server, tmp_path, 1)[0].close()
+        server.process.terminate()
+        refuses(server)
+        open_gate(tmp_path)
+        assert server.process.wait(PATIENCE) == 0
+        assert "every request is answered" in server.stderr.read_text()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "message"),
+    [
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, 431, "Request Header Fields Too Large"),
+        (b"GET / HTTP/1.1\r\n X\r\n\r\n", 400, "Bad Request"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413, "Request Entity Too Large"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "Not Implemented"),
+    ],
+    ids=["header", "broken", "body", "encoding"],
+)
+def test_it_refuses_in_json(running, sent, status, message):
+    with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as client:
+        client.sendall(sent)
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        found = response.status, response.headers["Content-Type"], json.loads(response.read())
+    assert found == (status, "application/json", {"message": message})
+    assert response.headers["Connection"] == CLOSE
+    assert "Server" not in response.headers
+
+
+class Running:
+    """A server in a thread of this process."""
+
+    def __init__(self, app, **options):
+        self.port = free_port()
+        serve = {"drain_seconds": 5.0, "notice_seconds": 0.0}
+        serve |= {name: options.pop(name) for name in serve if name in options}
+        listen = {"listen": f"127.0.0.1:{self.port}"}
+        self.server = Server(app, {**module.DEFAULTS, **listen, **options}, **serve)
+        self.thread = threading.Thread(target=self.server.run)
+        self.thread.start()
+
+    def end(self):
+        self.server.stop()
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+
+
+def application(environ, start_response):
+    body = str(environ.get(DRAINING)).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def waiting(begun, gate):
+    """An application that answers when the gate is open."""
+
+    def waits(environ, start_response):
+        begun.set()
+        gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    return waits
+
+
+@pytest.fixture
+def running():
+    made = Running(application)
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("poll", ["true", "false"])
+def test_it_answers_whom_the_system_has_let_in(poll):
+    made = Running(application, asyncore_use_poll=poll)
+    # The loop is not told of this client before it is told to stop.
+    made.server.drain.begun = True
+    with contextlib.closing(connect(made.port)) as client:
+        client.request("GET", "/")
+        made.end()
+        assert client.getresponse().read() in {b"None", b"True"}
+
+
+def test_it_leaves_unfinished_requests_alone_when_time_is_up(caplog):
+    begun, gate = threading.Event(), threading.Event()
+    made = Running(waiting(begun, gate), drain_seconds=0.0)
+    with contextlib.closing(connect(made.port)) as client:
+        client.request("GET", "/")
+        assert begun.wait(PATIENCE)
+        made.end()
+    assert "1 connection(s) cut off unanswered" in caplog.text
+    gate.set()
+    made.server.waitress.task_dispatcher.shutdown()
+    wasyncore.close_all(made.server._map)  # noqa: SLF001  (the process does it otherwise)
+
+
+def test_it_serves_until_a_signal_comes():
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    port = free_port()
+
+    def interrupt():
+        while not listens(port):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        server_factory({}, listen=f"127.0.0.1:{port}")(application)
+        # A second one would end the process.
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        thread.join()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"drain_seconds": "soon"}, "drain_seconds = soon"),
+        ({"drain_seconds": "nan"}, "drain_seconds = nan"),
+        ({"notice_seconds": "-1"}, "notice_seconds = -1"),
+        ({"trheads": "4"}, "trheads"),
+        ({"threads": "many"}, "many"),
+    ],
+)
+def test_it_says_which_option_is_wrong(options, named):
+    with pytest.raises(SystemExit, match=named):
+        server_factory({}, **options)
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed", "raised"),
+    [
+        ((1024, 20000), 4000, 4200),
+        ((1024, resource.RLIM_INFINITY), 4000, 4200),
+        ((1024, 2048), 1848, 2048),
+        ((100, 100), 1, 100),
+        ((5000, 5000), 4000, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 4000, None),
+    ],
+)
+def test_it_lets_in_as_many_as_the_process_may_have_files(monkeypatch, limits, allowed, raised):
+    # The limit of this process must not change.
+    changed = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _which, new: changed.append(new))
+    assert module._allow_files(4000) == allowed  # noqa: SLF001  (nothing else shows it)
+    assert [soft for soft, _hard in changed] == ([] if raised in (None, limits[0]) else [raised])
