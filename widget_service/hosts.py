@@ -5,15 +5,20 @@ Links that are absolute are made of the Host header, which a client may choose f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import colander
 
 from widget_service import settings
-from widget_service.errors import ServiceError
+from widget_service.errors import Invalid, ServiceError
 from widget_service.fields import Listed, Text
 from widget_service.settings import setting
+
+# An IPv6 address or a name, and a port. A name may have underscores, as those of containers do; a
+# comma means two headers.
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~-]+)(:[0-9]*)?")
 
 
 class Misdirected(ServiceError):
@@ -33,19 +38,18 @@ class HostsSettings(colander.MappingSchema):
 
 
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
-    """Refuse requests for other hosts."""
+    """Refuse requests for what is no host (RFC 9112, 3.2), and for other hosts."""
     allowed = frozenset(name.lower() for name in settings.of(registry, "hosts").allowed)
 
     def hosts_tween(request: Any) -> Any:
-        # Without the port, which an IPv6 address in brackets may look like.
-        name = request.host.rpartition(":")[0] or request.host
-        if request.host.endswith("]"):
-            name = request.host
-        if name.lower() not in allowed:
+        host = HOST.fullmatch(request.host)
+        if host is None:
+            raise Invalid({"host": "The Host header is not a host name"})
+        if "*" not in allowed and host[1].lower() not in allowed:
             raise Misdirected("This service does not answer for that host.")
         return handler(request)
 
-    return handler if "*" in allowed else hosts_tween
+    return hosts_tween
 
 
 def includeme(config: Any) -> None:
