@@ -137,8 +137,10 @@ class Server:
 
     def stop(self, *_signal: Any) -> None:
         """Begin the end; from a signal, or from another thread."""
-        self.drain.begun = True
-        self._listeners[0].pull_trigger()
+        # Once: in the end there is no loop left to wake.
+        if not self.drain.begun:
+            self.drain.begun = True
+            self._listeners[0].pull_trigger()
 
     def run(self) -> None:
         """Serve until :meth:`stop`, and then until what was begun is finished."""
