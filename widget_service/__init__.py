@@ -48,5 +48,6 @@ def includeme(config: Any) -> None:
     config.include(".rest")
     config.include(".paging")
     config.include(".hosts")
-    # The outermost tween, after the transaction's is there.
+    # The outermost tweens, after the transaction's is there.
+    config.include(".headers")
     config.include(".cors")

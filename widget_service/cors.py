@@ -16,6 +16,7 @@ from pyramid.interfaces import ITweens
 
 from widget_service import settings
 from widget_service.fields import Listed, Text, WholeNumber
+from widget_service.headers import vary
 from widget_service.settings import setting
 
 EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
@@ -60,7 +61,7 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
         if values.origins == ("*",):
             headers["Access-Control-Allow-Origin"] = "*"
         else:
-            response.vary = {*(response.vary or ()), "Origin"}
+            vary(headers, "Origin")
             origin = request.headers.get("Origin")
             if origin not in values.origins:
                 return response
