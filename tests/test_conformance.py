@@ -19,5 +19,9 @@ def ini(database):
 
 @pytest.fixture
 def unprovoked():
-    # Another administrator added the widget after this request had looked for it.
-    return {("PUT", "/widgets/{name}"): {409}}
+    return {
+        # Another administrator added the widget after this request had looked for it.
+        ("PUT", "/widgets/{name}"): {409},
+        # The current password of nobody is the one of the example.
+        ("PUT", "/auth/password"): {200},
+    }

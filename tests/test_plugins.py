@@ -90,6 +90,7 @@ def test_it_knows_whose_tables_there_are(doors):
     assert registry_of(*OURS)
     tables = set(Plugins(registry_of("widget_service.auth")).tables())
     assert tables == {
+        ("widget_service.auth", "issued_token"),
         ("widget_service.auth", "site_user"),
         ("widget_service.auth", "token_blacklist"),
     }
@@ -150,7 +151,7 @@ def test_it_prints_what_each_plugin_brings(write_plugin, tmp_path, capsys):
     assert "tween widget_service.cors.tween_factory" in blocks["widget_service"]
     assert "command config" in blocks["widget_service"]
     auth = blocks["widget_service.auth"]
-    assert "permission auth:self: show the own account, and log out" in auth
+    assert "permission auth:self: show and secure the own account, and log out" in auth
     assert "migrations widget_service.auth:migrations" in auth
     assert "table site_user" in auth
     assert [line for line in auth if line.startswith("settings jwt.*: private_key, algorithm")]

@@ -1,15 +1,15 @@
 """The rules of accounts, over a session and plain values."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 import time_machine
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from widget_service.auth import accounts
-from widget_service.auth.models import BlacklistedToken, User
+from widget_service.auth.models import User
 from widget_service.errors import Conflict
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -26,18 +26,6 @@ def session(client):
 
 def rows(session):
     return lambda statement, parameters: session.execute(statement, parameters).fetchall()
-
-
-def blacklist(session, *expiries):
-    values = [
-        {"jti": str(uuid.uuid4()), "expires_at": moment, "blacklisted_on": NOW}
-        for moment in expiries
-    ]
-    session.execute(insert(BlacklistedToken), values)
-
-
-def count(session):
-    return session.scalar(select(func.count()).select_from(BlacklistedToken))
 
 
 def test_it_keeps_an_account_as_it_was_registered(session):
@@ -63,7 +51,7 @@ def test_it_raises_a_conflict_and_leaves_the_session_usable(session):
 def test_it_finds_the_login_of_an_address_in_any_case(session):
     user = accounts.register(session, EMAIL, "a hash")
     found = accounts.find_login(rows(session), "uSER@eXAMPLE.cOM")
-    assert found == (user.public_id, False, "a hash", False)
+    assert found == (user.public_id, False, "a hash", 0, False)
     assert accounts.find_login(rows(session), "other@example.com") is None
 
 
@@ -89,49 +77,10 @@ def test_it_changes_flags_of_the_account_with_that_address(session):
         accounts.change(session, "nobody", admin=True)
 
 
-@pytest.mark.parametrize("purge", [0, 1])
-def test_it_blacklists_a_token_once(session, purge):
-    expires_at = int(NOW.timestamp()) + 60
-    with time_machine.travel(NOW, tick=False):
-        assert accounts.log_out(session, "a", expires_at, purge=purge, leeway=0)
-        assert not accounts.log_out(session, "a", expires_at, purge=purge, leeway=0)
-        assert accounts.log_out(session, "b", expires_at, purge=purge, leeway=0)
-    row = session.get(BlacklistedToken, "a")
-    assert row.expires_at == NOW + timedelta(seconds=60)
-    assert row.blacklisted_on == NOW
-
-
-def test_it_keeps_a_row_while_any_server_takes_the_token(session):
-    blacklist(session, NOW)
-    with time_machine.travel(NOW + timedelta(seconds=30), tick=False):
-        assert accounts.purge_blacklist(session, 100, leeway=30) == 0
-    with time_machine.travel(NOW + timedelta(seconds=31), tick=False):
-        assert accounts.purge_blacklist(session, 100, leeway=30) == 1
-    assert count(session) == 0
-
-
-def test_it_purges_in_steps_and_what_expired_first_first(session):
-    blacklist(session, *(NOW - timedelta(hours=hours) for hours in range(-1, 5)))
-    with time_machine.travel(NOW, tick=False):
-        assert accounts.purge_blacklist(session, 2, leeway=0) == 2
-        oldest = session.scalar(select(func.min(BlacklistedToken.expires_at)))
-        assert oldest == NOW - timedelta(hours=2)
-        assert accounts.purge_blacklist(session, 2, leeway=0) == 2
-        assert accounts.purge_blacklist(session, 2, leeway=0) == 0
-    assert count(session) == 2
-
-
-def test_it_does_not_wait_for_another_purge(client):
-    engine = client.registry.database.write_engine
-    if engine.dialect.name == "sqlite":
-        # Writers take turns there.
-        return
-    with Session(engine) as one, Session(engine) as other:
-        blacklist(one, NOW - timedelta(days=2), NOW - timedelta(days=1))
-        one.commit()
-        with time_machine.travel(NOW, tick=False):
-            assert accounts.purge_blacklist(one, 1, leeway=0) == 1
-            assert accounts.purge_blacklist(other, 9, leeway=0) == 1
-        one.commit()
-        other.commit()
-        assert count(one) == 0
+def test_it_changes_a_password_only_from_the_one_that_was_verified(session):
+    user = accounts.register(session, EMAIL, "old")
+    assert not accounts.change_password(session, user.id, 1, "new")
+    assert accounts.change_password(session, user.id, 0, "new")
+    assert not accounts.change_password(session, user.id, 0, "newer")
+    session.refresh(user)
+    assert (user.password_hash, user.password_version) == ("new", 1)

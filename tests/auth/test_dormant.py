@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import widget_service
-from widget_service.auth.tokens import INVALID, Claims, TokenRefused
+from widget_service.auth.tokens import INVALID, Claims, Issued, TokenRefused
 from widget_service.testing import PASSWORD
 
 SOURCES = Path(widget_service.__file__).parent
@@ -44,7 +44,8 @@ class Plain:
     def issue(self, public_id, *, admin):
         assert admin is False
         self._issued.append(public_id)
-        return str(len(self._issued))
+        token = str(len(self._issued))
+        return Issued(token, self.read(token))
 
     def read(self, token):
         if not token.isdigit():

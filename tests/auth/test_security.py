@@ -5,7 +5,7 @@ from pyramid.interfaces import ISecurityPolicy
 from pyramid.testing import DummyRequest
 from sqlalchemy import delete, update
 
-from widget_service.auth.models import User
+from widget_service.auth.models import IssuedToken, User
 from widget_service.auth.resources import Account
 from widget_service.auth.tokens import TokenRefused
 from widget_service.testing import Client, run, statements
@@ -50,6 +50,7 @@ def test_it_refuses_the_tokens_of_a_disabled_account_until_it_is_enabled(user):
 
 def test_it_refuses_the_tokens_of_an_account_that_is_gone(user):
     with user.registry.database.write_engine.begin() as connection:
+        connection.execute(delete(IssuedToken))
         connection.execute(delete(User))
     for answer in (user.get(USER, status=401), user.post("/api/v1/auth/logout", status=401)):
         assert answer.json == {"message": INVALID}

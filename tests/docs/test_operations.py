@@ -17,6 +17,7 @@ from widget_service.testing import PASSWORD
 LOGIN = {"email": "user@example.com", "password": PASSWORD}
 FIRST = {"name": "first", "info_url": "https://example.com/", "deadline": "12/31/2099"}
 STALE = {"headers": {"If-Match": '"stale"'}}
+CHANGE = {"current_password": LOGIN["password"], "new_password": "another"}
 TEXT = {"params": "?", "content_type": "text/plain"}
 LARGE = {"params": {"name": "x" * 70000}}
 
@@ -37,6 +38,15 @@ REQUESTS = [
     ("get", "/auth/user", 401, "client", {}),
     ("post", "/auth/logout", 200, "user", {}),
     ("post", "/auth/logout", 401, "client", {}),
+    ("get", "/auth/sessions", 200, "user", {}),
+    ("get", "/auth/sessions", 401, "client", {}),
+    ("delete", "/auth/sessions", 200, "user", {}),
+    ("delete", "/auth/sessions", 401, "client", {}),
+    ("put", "/auth/password", 200, "user", {"params": CHANGE}),
+    ("put", "/auth/password", 400, "user", {}),
+    ("put", "/auth/password", 401, "client", {}),
+    ("put", "/auth/password", 413, "user", LARGE),
+    ("put", "/auth/password", 415, "user", TEXT),
     ("get", "/widgets", 200, "user", {}),
     ("get", "/widgets", 400, "user", {"params": {"page": "0"}}),
     ("get", "/widgets", 401, "client", {}),

@@ -271,7 +271,7 @@ def test_it_has_an_identifier_for_each_operation(client):
         for path in paths.values()
         for method in path.keys() - {"parameters"}
     ]
-    assert len(set(found)) == len(found) == 9
+    assert len(set(found)) == len(found) == 12
 
 
 def test_it_is_the_document_of_one_application(registry):

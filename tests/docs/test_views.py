@@ -57,6 +57,8 @@ def test_it_says_what_there_is_and_where(client, path):
             "auth.login": "/api/v1/auth/login",
             "auth.user": "/api/v1/auth/user",
             "auth.logout": "/api/v1/auth/logout",
+            "auth.sessions": "/api/v1/auth/sessions",
+            "auth.password": "/api/v1/auth/password",
             "widgets": "/api/v1/widgets",
             "widget": "/api/v1/widgets/{name}",
         },

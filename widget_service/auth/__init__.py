@@ -14,7 +14,7 @@ def includeme(config: Any) -> None:
     """Settings, tables, the codec, the policy, the services and the commands."""
     config.include("widget_service")
     config.include(settings)
-    config.declare_permissions({"auth:self": "show the own account, and log out"})
+    config.declare_permissions({"auth:self": "show and secure the own account, and log out"})
     config.add_migrations("widget_service.auth:migrations")
     config.include(passwords)
     config.include(security)

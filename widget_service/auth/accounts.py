@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Row, bindparam, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,9 +20,9 @@ from widget_service.errors import Conflict
 # Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
 Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
-_BY_KEY = select(User.public_id, User.admin, User.password_hash, User.disabled).where(
-    User.email_key == bindparam("key")
-)
+_BY_KEY = select(
+    User.public_id, User.admin, User.password_hash, User.password_version, User.disabled
+).where(User.email_key == bindparam("key"))
 
 # Who is the bearer, is the token revoked, is this an administrator now: one statement.
 _IDENTITY = select(
@@ -37,7 +36,9 @@ _IDENTITY = select(
 
 
 def find_login(rows: Rows, email: str) -> Row[Any] | None:
-    """``public_id, admin, password_hash, disabled`` of the account with this address."""
+    """The account with this address: its ``public_id``, ``admin``, ``password_hash``,
+    ``password_version`` and ``disabled``.
+    """
     found = rows(_BY_KEY, {"key": email_key(email)})
     return found[0] if found else None
 
@@ -70,6 +71,7 @@ def register(session: Session, email: str, password_hash: str, *, admin: bool = 
         registered_on=utc_now(),
         admin=admin,
         disabled=False,
+        password_version=0,
     )
     try:
         with session.begin_nested():
@@ -95,44 +97,23 @@ def change(session: Session, email: str, **values: bool) -> bool:
     return session.execute(statement).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
-def log_out(session: Session, jti: str, expires_at: int, *, purge: int, leeway: int) -> bool:
-    """Blacklist a token until it expires, and remove some rows that have.
+def lock(session: Session, user_id: int) -> None:
+    """Let nobody change an account, or log in to it, before the transaction ends.
 
-    :param expires_at: Unix seconds
-    :param purge: how many rows at the most
-    :param leeway: as for :func:`purge_blacklist`
-    :returns: False where the token is blacklisted already
+    What is read before may be outdated by the time that the lock is there, on PostgreSQL.
     """
-    row = {
-        "jti": jti,
-        "expires_at": datetime.fromtimestamp(expires_at, UTC),
-        "blacklisted_on": utc_now(),
-    }
-    try:
-        with session.begin_nested():
-            session.execute(insert(BlacklistedToken), row)
-    except IntegrityError:
-        return False
-    purge_blacklist(session, purge, leeway)
-    return True
+    session.execute(select(User.id).where(User.id == user_id).with_for_update())
 
 
-def purge_blacklist(session: Session, most: int, leeway: int) -> int:
-    """Remove rows of tokens that have expired, ``most`` at the most; how many there were.
+def change_password(session: Session, user_id: int, version: int, password_hash: str) -> bool:
+    """Replace a password.
 
-    :param leeway: how far servers' clocks differ, in seconds; a row lives that much longer than
-        its token, which otherwise would be good again on a server whose clock is behind
+    :param version: the ``password_version`` of the password that was verified
+    :returns: False where that one is no longer the password
     """
-    past = utc_now() - timedelta(seconds=leeway)
-    expired = (
-        select(BlacklistedToken.jti)
-        .where(BlacklistedToken.expires_at < past)
-        .order_by(BlacklistedToken.expires_at)
-        .limit(most)
-        # On PostgreSQL two logouts must not wait for each other here.
-        .with_for_update(skip_locked=True)
+    statement = (
+        update(User)
+        .where(User.id == user_id, User.password_version == version)
+        .values(password_hash=password_hash, password_version=version + 1)
     )
-    jtis = session.scalars(expired).all()
-    if jtis:
-        session.execute(delete(BlacklistedToken).where(BlacklistedToken.jti.in_(jtis)))
-    return len(jtis)
+    return session.execute(statement).rowcount == 1  # type: ignore[attr-defined,no-any-return]

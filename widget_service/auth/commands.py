@@ -11,7 +11,8 @@ from typing import Any
 import colander
 
 from widget_service import rest, settings
-from widget_service.auth import accounts
+from widget_service.auth import accounts, sessions
+from widget_service.auth.models import BlacklistedToken, IssuedToken
 from widget_service.auth.schemas import Registration
 from widget_service.cli import CommandError, session
 from widget_service.errors import Conflict
@@ -67,15 +68,22 @@ def changer(done: str, **values: bool) -> Callable[[Any, argparse.Namespace], No
 
 
 def purge(registry: Any, _args: argparse.Namespace) -> None:
-    """Remove every blacklist row whose token has expired, a thousand at a time."""
+    """Remove every row whose token has expired, from the blacklist and the list of sessions."""
+    _purge(registry, IssuedToken)
+    total = _purge(registry, BlacklistedToken)
+    print(f"{total} expired token(s) removed from the blacklist")
+
+
+def _purge(registry: Any, table: type[BlacklistedToken | IssuedToken]) -> int:
+    """A thousand rows at a time, so that nobody waits long."""
     leeway = settings.of(registry, "jwt").leeway
     removed = batch = 1000
     total = 0
     while removed == batch:
         with session(registry) as dbsession:
-            removed = accounts.purge_blacklist(dbsession, batch, leeway)
+            removed = sessions.purge_expired(dbsession, table, batch, leeway)
         total += removed
-    print(f"{total} expired token(s) removed from the blacklist")
+    return total
 
 
 def _email(parser: argparse.ArgumentParser) -> None:

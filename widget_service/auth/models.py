@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from widget_service.db import Base, UtcDateTime
 
 HASH_LENGTH = 255
+ADDRESS_LENGTH = 64
+USER_AGENT_LENGTH = 255
 
 
 class User(Base):
@@ -30,6 +32,21 @@ class User(Base):
     registered_on: Mapped[datetime] = mapped_column(UtcDateTime)
     admin: Mapped[bool] = mapped_column(default=False)
     disabled: Mapped[bool] = mapped_column(default=False)
+    # How often the password was changed: whoever verified an older one finds out by it.
+    password_version: Mapped[int] = mapped_column(default=0)
+
+
+class IssuedToken(Base):
+    """A token that a user got, from where and for how long: its ``jti``, never the token."""
+
+    __tablename__ = "issued_token"
+
+    jti: Mapped[str] = mapped_column(String(36), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("site_user.id"), index=True)
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    address: Mapped[str] = mapped_column(String(ADDRESS_LENGTH))
+    user_agent: Mapped[str] = mapped_column(String(USER_AGENT_LENGTH))
 
 
 class BlacklistedToken(Base):

@@ -26,6 +26,14 @@ class Account(Private):
     __acl__: ClassVar = [(Allow, Authenticated, "auth:self")]
 
 
+class Credentials(Account):
+    """The password of whoever asks."""
+
+    # Hashing takes long, so nobody should wait for a transaction in which it is done: the policy
+    # looks up who asks before there is one, and the view once more when there is.
+    before_transaction = True
+
+
 def _keep_out_of_caches(_request: Any, response: Any) -> None:
     """RFC 6749, 5.1."""
     response.headers.update({"Cache-Control": "no-store", "Pragma": "no-cache"})

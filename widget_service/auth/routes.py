@@ -8,6 +8,13 @@ from widget_service.auth import views
 
 
 def includeme(config: Any) -> None:
-    """Register, login, user, logout."""
-    for service in (views.register, views.login, views.user, views.logout):
+    """Register, login, user, logout, sessions, password."""
+    for service in (
+        views.register,
+        views.login,
+        views.user,
+        views.logout,
+        views.session_list,
+        views.password,
+    ):
         config.add_rest_service(service)

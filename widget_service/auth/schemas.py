@@ -88,6 +88,21 @@ class _Registration(colander.MappingSchema):
     password = field(Text(), new_password, title="Password", format="password", example="123456")
 
 
+class _PasswordChange(colander.MappingSchema):
+    current_password = field(
+        Text(), password, title="Current password", format="password", example="123456"
+    )
+    new_password = field(
+        Text(), new_password, title="New password", format="password", example="123456"
+    )
+
+
+class PasswordChange(colander.MappingSchema):
+    """PUT /auth/password"""
+
+    body = _PasswordChange()
+
+
 class Login(colander.MappingSchema):
     """POST /auth/login"""
 
@@ -128,3 +143,27 @@ class CurrentUser(colander.MappingSchema):
     """The account of whoever asks."""
 
     body = _User()
+
+
+class _Session(colander.MappingSchema):
+    id = answer(Text(), "The jti of the token.")
+    issued_at = answer(Text(), "ISO 8601.")
+    expires_at = answer(Text(), "ISO 8601.")
+    address = answer(Text(), "Where the login came from; empty where the server does not know.")
+    user_agent = answer(Text(), "What the client called itself.")
+    current = answer(Flag(), "Is it the token of this request?")
+
+
+class _SessionSequence(colander.SequenceSchema):
+    session = _Session()
+
+
+class _Sessions(colander.MappingSchema):
+    total_items = answer(WholeNumber(), "How many there are, shown or not.")
+    sessions = _SessionSequence(description="The current one first, then the newest.")
+
+
+class Sessions(colander.MappingSchema):
+    """The live tokens of whoever asks."""
+
+    body = _Sessions()

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pyramid.authorization import ACLHelper
+from pyramid.httpexceptions import HTTPForbidden
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import RequestLocalCache
 from zope.interface import implementer
@@ -113,7 +114,25 @@ def identify(claims: Claims, request: Any) -> Identity:
 
     :raises TokenRefused: the account is gone, or the token was logged out
     """
-    row = accounts.find_identity(request.rows, claims.sub, claims.jti)
+    context = getattr(request, "context", None)
+    early = getattr(context, "before_transaction", False)
+    return _identity(request.read if early else request.rows, claims)
+
+
+def check_again(request: Any) -> None:
+    """Look up, in the transaction, whether the token of a request still counts.
+
+    :raises HTTPForbidden: the account is gone, or the token was logged out meanwhile
+    """
+    try:
+        _identity(request.rows, request.identity.claims)
+    except TokenRefused as refused:
+        realm = settings.of(request.registry, "auth").realm
+        raise HTTPForbidden(result=token_refused(realm, str(refused))) from None
+
+
+def _identity(rows: accounts.Rows, claims: Claims) -> Identity:
+    row = accounts.find_identity(rows, claims.sub, claims.jti)
     if row is None:
         raise TokenRefused(tokens.INVALID)
     if row.revoked:

@@ -55,7 +55,7 @@ class AuthSettings(colander.MappingSchema):
     purge_batch = setting(
         WholeNumber(),
         100,
-        "How many expired blacklist rows each logout removes at the most.",
+        "How many expired rows each logout and each login removes at the most.",
         colander.Range(1, 10_000),
     )
 

@@ -45,6 +45,13 @@ class Claims(NamedTuple):
     exp: int
 
 
+class Issued(NamedTuple):
+    """A new token, and what it says."""
+
+    token: str
+    claims: Claims
+
+
 class TokenRefused(Exception):
     """The token does not count; the message is the contract's text."""
 
@@ -62,18 +69,20 @@ class Codec:
         self.callback: Callable[[Claims, Any], Any] = policy.callback
         self.lifetime = int(policy.expiration.total_seconds())
 
-    def issue(self, public_id: str, *, admin: bool) -> str:
+    def issue(self, public_id: str, *, admin: bool) -> Issued:
         """A new token for a user; no two are the same."""
         now = int(time.time())
-        claims = {
-            "iat": now,
-            "exp": now + self.lifetime,
-            "sub": public_id,
+        claims = Claims(sub=public_id, jti=str(uuid.uuid4()), iat=now, exp=now + self.lifetime)
+        said = {
+            "iat": claims.iat,
+            "exp": claims.exp,
+            "sub": claims.sub,
             "admin": admin,
-            "jti": str(uuid.uuid4()),
+            "jti": claims.jti,
         }
         # Not the policy's create_token: it calls utcnow, which Python is about to remove.
-        return jwt.encode(claims, self._policy.private_key, algorithm=self._policy.algorithm)
+        token = jwt.encode(said, self._policy.private_key, algorithm=self._policy.algorithm)
+        return Issued(token, claims)
 
     def read(self, token: str) -> Claims:
         """The claims of a token that was issued here and has not expired.
@@ -177,7 +186,7 @@ def codec(config: Any, callback: Callable[[Claims, Any], Any]) -> Codec:
         )
     )
     try:
-        made.read(made.issue(str(uuid.uuid4()), admin=False))
+        made.read(made.issue(str(uuid.uuid4()), admin=False).token)
     except (jwt.PyJWTError, TokenRefused) as error:
         raise ValueError(str(error)) from error
     return made

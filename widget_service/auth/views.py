@@ -11,10 +11,18 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import rendering, settings
 from widget_service.answers import Fail, Success
-from widget_service.auth import accounts, security, tokens
-from widget_service.auth.resources import Account, Private
-from widget_service.auth.schemas import CurrentUser, Login, Registration, Token
-from widget_service.errors import LoginFailed
+from widget_service.auth import accounts, security, sessions, tokens
+from widget_service.auth.models import IssuedToken
+from widget_service.auth.resources import Account, Credentials, Private
+from widget_service.auth.schemas import (
+    CurrentUser,
+    Login,
+    PasswordChange,
+    Registration,
+    Sessions,
+    Token,
+)
+from widget_service.errors import Invalid, LoginFailed
 from widget_service.rest import Service
 
 
@@ -32,8 +40,11 @@ register = _service("register", Private)
 login = _service("login", Private)
 user = _service("user", Account)
 logout = _service("logout", Account)
+session_list = _service("sessions", Account)
+password = _service("password", Credentials)
 
 MISMATCH = "email or password does not match"
+NOT_CURRENT = "The current password does not match"
 
 
 @register.post(
@@ -53,7 +64,8 @@ def post_register(request: Any) -> dict[str, Any]:
     password_hash = request.registry.passwords.hash(fields["password"])
     account = accounts.register(request.dbsession, fields["email"], password_hash)
     request.response.status_int = 201
-    return _token(request, "successfully registered", account.public_id, admin=False)
+    issued = _issue(request, account.public_id, admin=False, version=account.password_version)
+    return _token(request, "successfully registered", issued)
 
 
 @login.post(
@@ -73,12 +85,14 @@ def post_login(request: Any) -> dict[str, Any]:
     # One verification whoever it is, and nothing more before it is clear that they get a token.
     matches = passwords.verify(fields["password"], account.password_hash if account else None)
     if account is None or not matches or account.disabled:
-        realm = settings.of(request.registry, "auth").realm
-        raise LoginFailed(MISMATCH, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+        raise _login_failed(request)
     new_hash = passwords.upgraded(fields["password"], account.password_hash)
+    issued = _issue(
+        request, account.public_id, admin=account.admin, version=account.password_version
+    )
     if new_hash:
         accounts.upgrade_hash(request.dbsession, account.public_id, account.password_hash, new_hash)
-    return _token(request, "successfully logged in", account.public_id, admin=account.admin)
+    return _token(request, "successfully logged in", issued)
 
 
 @user.get(permission="auth:self", response_schemas={"200": CurrentUser(description="The account.")})
@@ -106,7 +120,7 @@ def post_logout(request: Any) -> dict[str, Any]:
     claims = request.identity.claims
     values = settings.of(request.registry, "auth")
     leeway = settings.of(request.registry, "jwt").leeway
-    if not accounts.log_out(
+    if not sessions.log_out(
         request.dbsession, claims.jti, claims.exp, purge=values.purge_batch, leeway=leeway
     ):
         # Another request logged it out since this one was let in.
@@ -114,13 +128,99 @@ def post_logout(request: Any) -> dict[str, Any]:
     return {"status": "success", "message": "successfully logged out"}
 
 
-def _token(request: Any, message: str, public_id: str, *, admin: bool) -> dict[str, Any]:
+@session_list.get(
+    permission="auth:self", response_schemas={"200": Sessions(description="The live tokens.")}
+)
+def get_sessions(request: Any) -> dict[str, Any]:
+    """List the tokens that count: since when, from where, and which one is this."""
+    identity = request.identity
+    zone = settings.of(request.registry, "rest").time_zone
+    rows = sessions.live(request.read, identity.id, identity.claims.jti)
+    return {
+        "total_items": rows[0].total if rows else 0,
+        "sessions": [
+            {
+                "id": row.jti,
+                "issued_at": rendering.iso8601(row.issued_at, zone),
+                "expires_at": rendering.iso8601(row.expires_at, zone),
+                "address": row.address,
+                "user_agent": row.user_agent,
+                "current": row.jti == identity.claims.jti,
+            }
+            for row in rows
+        ],
+    }
+
+
+@session_list.delete(
+    permission="auth:self", response_schemas={"200": Success(description="Logged out elsewhere.")}
+)
+def delete_sessions(request: Any) -> dict[str, Any]:
+    """Make all other tokens of the user worthless, at once; the one that is sent lives on."""
+    _log_out_others(request)
+    return {"status": "success", "message": "successfully logged out everywhere else"}
+
+
+@password.put(
+    schema=PasswordChange(),
+    permission="auth:self",
+    response_schemas={"200": Success(description="Changed.")},
+)
+def put_password(request: Any) -> dict[str, Any]:
+    """Change the password, and make all other tokens of the user worthless, at once."""
+    fields = request.validated["body"]
+    identity = request.identity
+    account = accounts.find_login(request.read, identity.email)
+    passwords = request.registry.passwords
+    # As at login, before there is a transaction. The account may be gone since who asks was seen.
+    known = account.password_hash if account else None
+    if not passwords.verify(fields["current_password"], known) or account is None:
+        raise Invalid({"current_password": NOT_CURRENT})
+    new_hash = passwords.hash(fields["new_password"])
+    _log_out_others(request)
+    if not accounts.change_password(
+        request.dbsession, identity.id, account.password_version, new_hash
+    ):
+        # Another request that was sent with the same token has changed it since.
+        raise Invalid({"current_password": NOT_CURRENT})
+    return {"status": "success", "message": "successfully changed the password"}
+
+
+def _log_out_others(request: Any) -> None:
+    """:raises HTTPForbidden: the token that is sent was logged out since the request was let in"""
+    identity = request.identity
+    accounts.lock(request.dbsession, identity.id)
+    security.check_again(request)
+    sessions.log_out_others(request.dbsession, identity.id, identity.claims.jti)
+
+
+def _login_failed(request: Any) -> LoginFailed:
+    realm = settings.of(request.registry, "auth").realm
+    return LoginFailed(MISMATCH, {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+
+
+def _issue(request: Any, public_id: str, *, admin: bool, version: int) -> tokens.Issued:
+    """A new token, on record.
+
+    :raises LoginFailed: what was verified is no longer the password, or the account is disabled
+    """
+    issued: tokens.Issued = request.registry.codec.issue(public_id, admin=admin)
+    # Not client_addr, which believes any X-Forwarded-For; the server knows which proxy to trust.
+    origin = sessions.Origin(request.remote_addr or "", request.user_agent or "")
+    if not sessions.record(request.dbsession, issued.claims, origin, version=version):
+        raise _login_failed(request)
+    values = settings.of(request.registry, "auth")
+    leeway = settings.of(request.registry, "jwt").leeway
+    sessions.purge_expired(request.dbsession, IssuedToken, values.purge_batch, leeway)
+    return issued
+
+
+def _token(request: Any, message: str, issued: tokens.Issued) -> dict[str, Any]:
     """The answer of RFC 6749, 5.1."""
-    codec = request.registry.codec
     return {
         "status": "success",
         "message": message,
-        "access_token": codec.issue(public_id, admin=admin),
+        "access_token": issued.token,
         "token_type": "bearer",
-        "expires_in": codec.lifetime,
+        "expires_in": request.registry.codec.lifetime,
     }
