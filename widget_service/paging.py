@@ -17,10 +17,24 @@ from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import colander
-from sqlalchemy import Row, Select, bindparam, func, select, true
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Row,
+    Select,
+    Subquery,
+    bindparam,
+    case,
+    exists,
+    select,
+    true,
+    union_all,
+)
 
-from widget_service import answers, settings
+from widget_service import answers, cursors, row_count, settings
 from widget_service.answers import answer as key
+from widget_service.cursors import Cursor, CursorText
+from widget_service.errors import Invalid
 from widget_service.fields import Flag, Listed, Text, WholeNumber
 from widget_service.settings import setting
 
@@ -32,13 +46,23 @@ RELATIONS = ("self", "first", "prev", "next", "last")
 MAX_OFFSET = 2**62
 
 
+class Target(NamedTuple):
+    """Where a link leads: to a page of that number; to the rows of the cursor where it has one."""
+
+    number: int
+    cursor: Cursor | None = None
+
+
 class Page(NamedTuple):
-    """Some rows, in the order of their keys, and how many there are in all."""
+    """Some rows, in the order of their keys, how many there are in all, and what is around."""
 
     number: int
     size: int
     total: int
     items: Sequence[Row[Any]]
+    cursor: Cursor | None = None
+    prev: Target | None = None
+    next: Target | None = None
 
     @property
     def pages(self) -> int:
@@ -52,34 +76,135 @@ class Page(NamedTuple):
 
 
 class Listing:
-    """A list in the order of a key: that of creation, where the key counts up."""
+    """A list in the order of a key: that of creation, where the key counts up.
+
+    A page that links lead to costs the same at any depth, and so does the last one. Links of
+    ``next`` and ``prev`` leave no row out and show none twice, whatever is added and deleted
+    meanwhile. A number in the middle of a long list pays for each key between it and the end
+    that is nearer.
+    """
 
     def __init__(self, key: Any, shown: Select[*tuple[Any, ...]]) -> None:
         """
-        :param key: the mapped column that orders the list, such as ``Gadget.id``
+        :param key: the mapped column that orders the list, such as ``Gadget.id``; of numbers or
+            texts, no two of them the same
         :param shown: what a row has, the key among it, joined with what it takes
         """
-        # The offset counts on the key alone, before any join: that is what a deep page costs.
-        keys = (
-            select(key).order_by(key).limit(bindparam("size")).offset(bindparam("skip")).subquery()
-        )
-        items = shown.join(keys, keys.c[key.key] == key).subquery()
-        total = select(func.count().label("total_items")).select_from(key.class_).subquery()
         self._key = key.key
-        # The total in the same statement, so of the same moment; one row without an item where
-        # the page is empty. Built once: to build a statement costs more than to run it.
-        self._statement = (
-            select(total.c.total_items, items)
-            .select_from(total.join(items, true(), isouter=True))
-            .order_by(items.c[key.key])
-        )
+        self._type = key.type.python_type
+        total = select(row_count.of(key.class_).label("total_items")).cte("total")
+        # Built once: to build a statement costs more than to run it.
+        self._numbered = _statement(key, shown, total, _numbered(key, total))
+        # An int of Python's may not fit in an INTEGER of PostgreSQL's.
+        place = bindparam("key", type_=BigInteger() if self._type is int else key.type)
+        self._following = {
+            cursors.AFTER: _statement(
+                key, shown, total, _nearest(key, key.asc(), key > place), key <= place
+            ),
+            cursors.BEFORE: _statement(
+                key, shown, total, _nearest(key, key.desc(), key < place), key >= place
+            ),
+        }
 
-    def page(self, rows: Rows, page: int, per_page: int) -> Page:
-        """The page with that number, which may be past the last one."""
-        skip = min((page - 1) * per_page, MAX_OFFSET)
-        found = rows(self._statement, {"size": per_page, "skip": skip})
-        items = [row for row in found if getattr(row, self._key) is not None]
-        return Page(page, per_page, found[0].total_items, items)
+    def page(self, rows: Rows, page: int, per_page: int, cursor: Cursor | None = None) -> Page:
+        """The page of that number, which may be past the last one; or where a cursor leads.
+
+        :raises Invalid: the cursor is of another list
+        """
+        if cursor is None:
+            return self._page_of_number(rows, page, per_page)
+        if type(cursor.key) is not self._type:
+            raise Invalid({"cursor": cursors.MISTAKEN})
+        return self._page_of_cursor(rows, page, per_page, cursor)
+
+    def _page_of_number(self, rows: Rows, number: int, size: int) -> Page:
+        skip = min((number - 1) * size, MAX_OFFSET)
+        found = rows(self._numbered, {"size": size, "skip": skip})
+        page = Page(number, size, found[0].total_items, self._items(found))
+        return self._linked(page, before=number > 1, after=number < page.last)
+
+    def _page_of_cursor(self, rows: Rows, number: int, size: int, cursor: Cursor) -> Page:
+        forwards = cursor.direction == cursors.AFTER
+        # One row more tells whether there are any beyond this page.
+        found = rows(self._following[cursor.direction], {"size": size + 1, "key": cursor.key})
+        items, behind = self._items(found), bool(found[0].behind)
+        beyond = len(items) > size
+        items = items[:size] if forwards else items[-size:]
+        before, after = (behind, beyond) if forwards else (beyond, behind)
+        page = Page(number, size, found[0].total_items, items, cursor)
+        page = page._replace(number=_settled(page, before=before, after=after))
+        return self._linked(page, before=before, after=after)
+
+    def _items(self, found: Sequence[Row[Any]]) -> list[Row[Any]]:
+        return [row for row in found if getattr(row, self._key) is not None]
+
+    def _linked(self, page: Page, *, before: bool, after: bool) -> Page:
+        """The page with its neighbours, ``before`` and ``after`` being whether it has some."""
+        number = page.number
+        prev = Target(min(max(1, number - 1), page.last)) if before else None
+        following = Target(number + 1 if page.items else 1) if after else None
+        if page.items and self._type in cursors.KEYS:
+            first, last = (getattr(page.items[end], self._key) for end in (0, -1))
+            prev = prev and prev._replace(cursor=Cursor(cursors.BEFORE, first))
+            following = following and following._replace(cursor=Cursor(cursors.AFTER, last))
+        return page._replace(prev=prev, next=following)
+
+
+def _settled(page: Page, *, before: bool, after: bool) -> int:
+    """The number of a page that a cursor led to: the link's, or what is left to it at the ends.
+
+    Rows came and went since the link was made; how many of them before the page nobody counts.
+    """
+    if not before:
+        return 1
+    if not page.items:
+        return page.last + 1
+    return max(2, min(page.number, page.last - 1) if after else page.last)
+
+
+def _statement(
+    key: Any, shown: Select[Any], total: CTE, keys: Subquery, behind: Any = None
+) -> Select[Any]:
+    """The rows with these keys.
+
+    The total is in the same statement, so of the same moment; there is one row without an item
+    where the page is empty.
+
+    :param behind: what is true of rows on the other side of a cursor
+    """
+    # Which rows, on the key alone, before any join: that is what a deep page costs.
+    items = shown.join(keys, keys.c[key.key] == key).subquery("items")
+    head = [total.c.total_items]
+    if behind is not None:
+        head.append(exists().where(behind).label("behind"))
+    first = select(*head).subquery("head")
+    return (
+        select(first, items)
+        .select_from(first.join(items, true(), isouter=True))
+        .order_by(items.c[key.key])
+    )
+
+
+def _nearest(key: Any, order: Any, place: Any) -> Subquery:
+    """The keys that follow a place, in an order."""
+    return select(key).where(place).order_by(order).limit(bindparam("size")).subquery("keys")
+
+
+def _numbered(key: Any, total: CTE) -> Subquery:
+    """The keys of a page, counted from the nearer end: one of two halves finds nothing."""
+    count = select(total.c.total_items).scalar_subquery()
+    size, skip = (bindparam(name, type_=BigInteger()) for name in ("size", "skip"))
+    # What is left from the page's first row on.
+    rest = count - skip
+    upper = case((skip <= rest, size), else_=0)
+    lower = case((skip <= rest, 0), (rest < 0, 0), (rest < size, rest), else_=size)
+    beyond = case((rest > size, rest - size), else_=0)
+    halves = (
+        select(key).order_by(key).limit(upper).offset(skip).subquery("upper_half"),
+        select(key).order_by(key.desc()).limit(lower).offset(beyond).subquery("lower_half"),
+    )
+    # The limit again, as one that PostgreSQL can plan with.
+    return union_all(*(select(half) for half in halves)).limit(bindparam("size")).subquery("keys")
 
 
 def path_of(request: Any, path: str) -> str:
@@ -117,18 +242,18 @@ def answer(
 
 def _links(base: str, page: Page) -> dict[str, str]:
     """Links to the other pages; ``prev`` and ``next`` only where there is one."""
-    numbers = {
-        "self": page.number,
-        "first": 1,
-        # Before a page past the end comes the last one that is there.
-        "prev": min(page.number - 1, page.last) if page.number > 1 else None,
-        "next": page.number + 1 if page.number < page.last else None,
-        "last": page.last,
+    targets = {
+        "self": Target(page.number, page.cursor),
+        "first": Target(1),
+        "prev": page.prev,
+        "next": page.next,
+        "last": Target(page.last),
     }
     return {
-        relation: f"{base}?page={number}&per_page={page.size}"
-        for relation, number in numbers.items()
-        if number is not None
+        relation: f"{base}?page={target.number}&per_page={page.size}"
+        + (f"&cursor={target.cursor}" if target.cursor else "")
+        for relation, target in targets.items()
+        if target
     }
 
 
@@ -195,6 +320,7 @@ def default_page_size(_node: Any, kw: dict[str, Any]) -> int:
 class _Query(colander.MappingSchema):
     page = colander.SchemaNode(Positive(), missing=1, description="From 1.")
     per_page = colander.SchemaNode(Positive(), missing=default_page_size, validator=page_size)
+    cursor = colander.SchemaNode(CursorText(), missing=None, description="As links have it.")
 
 
 class PageQuery(colander.MappingSchema):

@@ -65,7 +65,8 @@ def test_it_shows_a_form_first_and_the_other_content_types_after_it(client):
 
 def test_it_shows_page_sizes_and_defaults(client):
     _, openapi = fetch(client)
-    page, size = openapi["paths"]["/widgets"]["get"]["parameters"]
+    page, size, cursor = openapi["paths"]["/widgets"]["get"]["parameters"]
+    assert cursor["schema"] == {"type": "string"}
     assert page["schema"] == {"type": "integer", "minimum": 1, "default": 1}
     assert size["schema"] == {
         "type": "integer",
