@@ -54,6 +54,8 @@ SETTINGS = {
     "jwt.private_key": "0123456789abcdef-only-tests-sign-with-it",
     "passlib.argon2__time_cost": "1",
     "passlib.argon2__memory_cost": "8",
+    # Tests that race each other log in from more threads than a server has.
+    "auth.hash_queue": "100",
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from widget_service.auth import commands, passwords, routes, security, settings
+from widget_service.auth import commands, hashing, passwords, routes, security, settings
 
 
 def includeme(config: Any) -> None:
@@ -17,6 +17,7 @@ def includeme(config: Any) -> None:
     config.declare_permissions({"auth:self": "show and secure the own account, and log out"})
     config.add_migrations("widget_service.auth:migrations")
     config.include(passwords)
+    config.include(hashing)
     config.include(security)
     config.include(routes)
     config.include(commands)

@@ -58,6 +58,25 @@ class AuthSettings(colander.MappingSchema):
         "How many expired rows each logout and each login removes at the most.",
         colander.Range(1, 10_000),
     )
+    hash_concurrency = setting(
+        WholeNumber(),
+        0,
+        "How many passwords are hashed at a time; 0: as many as there are processors, 2 at most.",
+        colander.Range(0, 1000),
+    )
+    hash_queue = setting(
+        WholeNumber(),
+        1,
+        "How many more requests wait for that, each with a thread of the server; then it is 503. "
+        "Keep hash_concurrency and hash_queue together below the threads of the server.",
+        colander.Range(0, 10_000),
+    )
+    hash_wait = setting(
+        WholeNumber(),
+        2,
+        "How long a request waits for that before it is answered 503, in seconds.",
+        colander.Range(0, 600),
+    )
 
 
 def key(node: Any, value: str) -> None:

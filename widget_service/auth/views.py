@@ -10,7 +10,7 @@ from pyramid.httpexceptions import HTTPForbidden
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import rendering, settings
-from widget_service.answers import Fail, Success
+from widget_service.answers import Bare, Fail, Success
 from widget_service.auth import accounts, security, sessions, tokens
 from widget_service.auth.models import IssuedToken
 from widget_service.auth.resources import Account, Credentials, Private
@@ -45,6 +45,7 @@ password = _service("password", Credentials)
 
 MISMATCH = "email or password does not match"
 NOT_CURRENT = "The current password does not match"
+BUSY = "Too many passwords are being verified, or the database is away: try again."
 
 
 @register.post(
@@ -53,6 +54,7 @@ NOT_CURRENT = "The current password does not match"
     response_schemas={
         "201": Token(description="Registered."),
         "409": Fail(description="The address is registered already."),
+        "503": Bare(description=BUSY),
     },
 )
 def post_register(request: Any) -> dict[str, Any]:
@@ -74,6 +76,7 @@ def post_register(request: Any) -> dict[str, Any]:
     response_schemas={
         "200": Token(description="Logged in."),
         "401": Fail(description="No such user, or another password."),
+        "503": Bare(description=BUSY),
     },
 )
 def post_login(request: Any) -> dict[str, Any]:
@@ -164,7 +167,10 @@ def delete_sessions(request: Any) -> dict[str, Any]:
 @password.put(
     schema=PasswordChange(),
     permission="auth:self",
-    response_schemas={"200": Success(description="Changed.")},
+    response_schemas={
+        "200": Success(description="Changed."),
+        "503": Bare(description=BUSY),
+    },
 )
 def put_password(request: Any) -> dict[str, Any]:
     """Change the password, and make all other tokens of the user worthless, at once."""
