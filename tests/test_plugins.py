@@ -8,7 +8,12 @@ from widget_service import cli, configure
 from widget_service.plugins import NOBODYS, PUBLIC, Plugins
 from widget_service.testing import SETTINGS, Client, application, empty, ini_text, new_database
 
-OURS = ("widget_service.auth", "widget_service.widgets", "widget_service.docs")
+OURS = (
+    "widget_service.auth",
+    "widget_service.widgets",
+    "widget_service.docs",
+    "widget_service.ops",
+)
 # Everybody who can reach the service may call these. A new line here is a decision.
 PUBLIC_ROUTES = {
     ("POST", "/api/v1/auth/login"),
@@ -19,6 +24,9 @@ PUBLIC_ROUTES = {
     ("GET", "/api/v1/swagger.json"),
     ("GET", "/api/v1/ui"),
     ("GET", "/api/v1/ui/static/{file}"),
+    ("GET", "/__lbheartbeat__"),
+    ("GET", "/__heartbeat__"),
+    ("GET", "/__version__"),
 }
 DOORS = """
 from pyramid.security import NO_PERMISSION_REQUIRED

@@ -78,16 +78,24 @@ def outstanding(registry: Any) -> list[str]:
 
     :raises AlembicError: some are missing, and so are the plugins of others that it has reached
     """
-    script = scripts(registry)
     with registry.database.read_engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_heads()
-    unknown = unknown_revisions(script, current)
-    known = tuple(set(current) - unknown)
-    reached = {each.revision for each in script.iterate_revisions(known, "base")}
-    missing = sorted(set(script.get_heads()) - reached)
+    missing, unknown = compare(registry, current)
     if missing and unknown:
         raise _not_ours(unknown)
     return missing
+
+
+def compare(registry: Any, current: Sequence[str]) -> tuple[list[str], set[str]]:
+    """The heads that a database has not reached, and those it has that no included plugin knows.
+
+    :param current: the revisions that its ``alembic_version`` has
+    """
+    script = scripts(registry)
+    unknown = unknown_revisions(script, current)
+    known = tuple(set(current) - unknown)
+    reached = {each.revision for each in script.iterate_revisions(known, "base")}
+    return sorted(set(script.get_heads()) - reached), unknown
 
 
 def upgrade(registry: Any, revision: str = "heads") -> None:

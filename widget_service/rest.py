@@ -334,12 +334,15 @@ def documented(view: Any, _info: Any) -> Any:
 documented.options = DOCUMENTATION  # type: ignore[attr-defined]  # Pyramid's protocol
 
 
-def add_rest_service(config: Any, service: Service) -> None:
-    """Register a service below the API prefix (a directive).
+def add_rest_service(config: Any, service: Service, *, prefix: str | None = None) -> None:
+    """Register a service (a directive).
 
     Two services on one path are a configuration conflict that names both.
+
+    :param prefix: the path that it is below; that of the API by default
     """
-    prefix = settings.of(config.registry, "rest").prefix
+    if prefix is None:
+        prefix = settings.of(config.registry, "rest").prefix
     methods = allowed(service.defined_methods)
     path = re.sub(r"{[^}]*}", "{}", service.path)
     introspectable = config.introspectable("services", service.name, service.path, "service")

@@ -1,0 +1,36 @@
+"""Where an operator may have it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import colander
+
+from widget_service.fields import Text
+from widget_service.rest import api_prefix
+from widget_service.settings import setting
+
+
+class OpsSettings(colander.MappingSchema):
+    """``ops.*``"""
+
+    alive_path = setting(
+        Text(),
+        "/__lbheartbeat__",
+        "The path that answers 200 as long as the process answers at all.",
+        api_prefix,
+    )
+    ready_path = setting(
+        Text(),
+        "/__heartbeat__",
+        "The path that answers 503 when requests had better go to another process.",
+        api_prefix,
+    )
+    version_path = setting(
+        Text(), "/__version__", "The path that answers which release this is.", api_prefix
+    )
+
+
+def includeme(config: Any) -> None:
+    """Declare them."""
+    config.declare_settings("ops", OpsSettings())
