@@ -1,0 +1,1 @@
+"""The widgets as an application of Django REST framework."""
