@@ -1,6 +1,6 @@
 """Strict types: what they take, what they refuse, and in which words."""
 
-from datetime import UTC
+from datetime import UTC, date
 from zoneinfo import ZoneInfo
 
 import colander
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from widget_service.fields import (
     MISSING,
+    Date,
     Flag,
     Listed,
     Opaque,
@@ -31,7 +32,7 @@ def refusal(typ, value):
     return refused.value.msg
 
 
-TYPES = [Text(), WholeNumber(), Flag(), Listed(Text()), TimeZone()]
+TYPES = [Text(), WholeNumber(), Flag(), Date(), Listed(Text()), TimeZone()]
 
 
 @pytest.mark.parametrize("typ", TYPES, ids=lambda typ: type(typ).__name__)
@@ -131,6 +132,18 @@ class TestFlag:
     @pytest.mark.parametrize("text", ["", "1", "yes", "on", "banana", "true\n"])
     def test_it_refuses_every_other(self, text):
         assert refusal(Flag(), text) == "must be true or false"
+
+
+class TestDate:
+    def test_it_makes_a_date_of_a_day(self):
+        assert read(Date(), "2028-02-29") == date(2028, 2, 29)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "2027-02-29", "20300101", "2030-W01-1", "2030-01-01\n", "0000-01-01", "٢٠٣٠-01-01"],
+    )
+    def test_it_refuses_what_is_no_day(self, text):
+        assert refusal(Date(), text) == "must be a date such as 2030-12-31"
 
 
 class TestListed:

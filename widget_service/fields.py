@@ -7,13 +7,14 @@ let a trailing newline pass. These say no, and their texts say what would be rig
 from __future__ import annotations
 
 import re
-from datetime import UTC
-from typing import Any
+from datetime import UTC, date
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import colander
 
 INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+FULL_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MISSING = "Missing required parameter in the post body"
 
 
@@ -23,7 +24,10 @@ def shown(text: str) -> str:
 
 
 def field(typ: Any, validator: Any = None, **options: Any) -> colander.SchemaNode:
-    """A required field of a request body, with the text that clients know for its absence."""
+    """A field of a request body, with the text that clients know for its absence.
+
+    It is required, unless ``missing`` says what stands for an absent or null value.
+    """
     return colander.SchemaNode(typ, validator=validator, missing_msg=MISSING, **options)
 
 
@@ -83,6 +87,26 @@ class Flag(Text):
         if text.lower() not in ("true", "false"):
             raise colander.Invalid(node, "must be true or false")
         return text.lower() == "true"
+
+
+class Date(Text):
+    """A day, such as ``2030-12-31`` (RFC 3339, 5.6: full-date), as a :class:`datetime.date`."""
+
+    swagger: ClassVar = {"format": "date"}
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: ``cstruct`` is no such day"""
+        text = super().deserialize(node, cstruct)
+        if text is colander.null:
+            return text
+        try:
+            # Python takes more than this one format, such as 20301231.
+            day = date.fromisoformat(text) if FULL_DATE.fullmatch(text) else None
+        except ValueError:
+            day = None
+        if day is None:
+            raise colander.Invalid(node, "must be a date such as 2030-12-31")
+        return day
 
 
 class Listed(Text):
