@@ -4,14 +4,16 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import func, insert, select
 
 from widget_service import cli
-from widget_service.auth.models import BlacklistedToken, User
+from widget_service.auth.models import BlacklistedToken, IssuedToken, User
 from widget_service.testing import Client, application, empty, ini_text
 
 EMAIL = "Somebody@Example.com"
 PASSWORD = "123456"
+USER = "/api/v1/auth/user"
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +173,7 @@ def test_it_changes_accounts_in_any_spelling(service, command):
     assert account(service, "other@example.com") == others
 
 
-@pytest.mark.parametrize("name", ["promote", "demote", "disable", "enable"])
+@pytest.mark.parametrize("name", ["promote", "demote", "disable", "enable", "delete-user"])
 def test_it_says_whom_it_does_not_know(command, name):
     status, out, err = command(name, "nobody@example.com")
     assert (status, out, err) == (1, "", "nobody@example.com is not registered\n")
@@ -221,3 +223,56 @@ def test_it_acts_at_once_on_a_service_that_runs(own_database, tmp_path, monkeypa
     assert user.get("/api/v1/auth/user", status=401)
     assert command("purge-blacklist")[0] == 0
     app.registry.database.close()
+
+
+def test_it_deletes_a_user_whose_tokens_end_with_that(service, command):
+    user = service.sign_up(EMAIL)
+    other = service.sign_up("other@example.com")
+    assert command("delete-user", EMAIL.upper()) == (0, f"{EMAIL.upper()} deleted\n", "")
+    assert account(service) is None
+    assert user.get(USER, status=401).json == {"message": "Invalid token. Please log in again."}
+    assert user.post("/api/v1/auth/logout", status=401)
+    assert other.get(USER).status_int == 200
+    # Somebody else may have the address now; the old tokens are not theirs.
+    again = service.sign_up(EMAIL)
+    assert again.account.public_id != user.account.public_id
+    assert user.get(USER, status=401)
+
+
+def test_it_does_not_delete_a_user_to_whom_something_belongs(
+    own_database, tmp_path, monkeypatch, capsys
+):
+    app = application(ini_text(own_database), tmp_path)
+    command = runner(tmp_path / "test.ini", monkeypatch, capsys)
+    admin = Client(app).sign_up(EMAIL, admin=True)
+    widget = {"name": "first", "info_url": "https://example.com/", "deadline": "12/31/2099"}
+    admin.post("/api/v1/widgets", widget)
+    capsys.readouterr()
+    status, out, err = command("delete-user", EMAIL)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"{EMAIL} is not deleted: other things belong to it")
+    # Nothing of it is gone: neither the account nor its sessions.
+    assert admin.get("/api/v1/auth/sessions").json["total_items"] == 2
+    admin.delete("/api/v1/widgets/first")
+    assert command("delete-user", EMAIL)[0] == 0
+    assert admin.get(USER, status=401)
+    app.registry.database.close()
+
+
+def test_it_purges_sessions_that_have_expired_too(service, command):
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=1), tick=False):
+        service.sign_up(EMAIL)
+    service.log_in(EMAIL)
+    # Logging in has purged what it found; here is one more.
+    engine = service.registry.database.write_engine
+    old = datetime.now(UTC) - timedelta(days=1)
+    with engine.begin() as connection:
+        owner = connection.scalar(select(User.id))
+        connection.execute(
+            insert(IssuedToken).values(
+                jti="old", user_id=owner, issued_at=old, expires_at=old, address="", user_agent=""
+            )
+        )
+    assert command("purge-blacklist")[0] == 0
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(IssuedToken)) == 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from widget_service.auth import commands, hashing, passwords, routes, security, settings
+from widget_service.auth import audit, commands, hashing, passwords, routes, security, settings
 
 
 def includeme(config: Any) -> None:
@@ -19,5 +19,6 @@ def includeme(config: Any) -> None:
     config.include(passwords)
     config.include(hashing)
     config.include(security)
+    config.include(audit)
     config.include(routes)
     config.include(commands)

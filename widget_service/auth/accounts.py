@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, select, update
+from sqlalchemy import Row, bindparam, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from widget_service import events
 from widget_service.auth.events import UserRegistered
-from widget_service.auth.models import BlacklistedToken, User
+from widget_service.auth.models import BlacklistedToken, IssuedToken, User
 from widget_service.auth.schemas import email_key
 from widget_service.db import utc_now
 from widget_service.errors import Conflict
@@ -117,3 +117,18 @@ def change_password(session: Session, user_id: int, version: int, password_hash:
         .values(password_hash=password_hash, password_version=version + 1)
     )
     return session.execute(statement).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def remove(session: Session, email: str) -> bool:
+    """Delete an account; False where there is no such account. Its tokens are worthless at once.
+
+    :raises ValueError: this is no e-mail address
+    :raises IntegrityError: something belongs to it that is not of accounts
+    """
+    statement = select(User.id).where(User.email_key == email_key(email)).with_for_update()
+    user_id = session.scalar(statement)
+    if user_id is None:
+        return False
+    session.execute(delete(IssuedToken).where(IssuedToken.user_id == user_id))
+    session.execute(delete(User).where(User.id == user_id))
+    return True

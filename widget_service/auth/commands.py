@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import colander
+from sqlalchemy.exc import IntegrityError
 
 from widget_service import rest, settings
-from widget_service.auth import accounts, sessions
+from widget_service.auth import accounts, audit, sessions
 from widget_service.auth.models import BlacklistedToken, IssuedToken
 from widget_service.auth.schemas import Registration
 from widget_service.cli import CommandError, session
@@ -34,6 +35,7 @@ def add_user(registry: Any, args: argparse.Namespace) -> None:
             accounts.register(dbsession, args.email, password_hash, admin=args.admin)
     except Conflict as error:
         raise CommandError(error.message) from None
+    audit.by_operator(registry, "add-user --admin" if args.admin else "add-user", args.email)
     print(f"{args.email} added{' as an administrator' if args.admin else ''}")
 
 
@@ -51,7 +53,7 @@ def _password() -> str:
     return password
 
 
-def changer(done: str, **values: bool) -> Callable[[Any, argparse.Namespace], None]:
+def changer(name: str, done: str, **values: bool) -> Callable[[Any, argparse.Namespace], None]:
     """A command that sets flags of an account; ``done`` says what they make of it."""
 
     def run(registry: Any, args: argparse.Namespace) -> None:
@@ -62,9 +64,31 @@ def changer(done: str, **values: bool) -> Callable[[Any, argparse.Namespace], No
             raise CommandError(f"{args.email}: {error}") from None
         if not found:
             raise CommandError(f"{args.email} is not registered")
+        audit.by_operator(registry, name, args.email)
         print(f"{args.email} {done}")
 
     return run
+
+
+def delete_user(registry: Any, args: argparse.Namespace) -> None:
+    """Delete an account.
+
+    :raises CommandError: there is no such account, or something belongs to it
+    """
+    try:
+        with session(registry) as dbsession:
+            found = accounts.remove(dbsession, args.email)
+    except ValueError as error:
+        raise CommandError(f"{args.email}: {error}") from None
+    except IntegrityError:
+        raise CommandError(
+            f"{args.email} is not deleted: other things belong to it, such as widgets that it "
+            "added. Delete these first, or keep the account out with 'disable'."
+        ) from None
+    if not found:
+        raise CommandError(f"{args.email} is not registered")
+    audit.by_operator(registry, "delete-user", args.email)
+    print(f"{args.email} deleted")
 
 
 def purge(registry: Any, _args: argparse.Namespace) -> None:
@@ -104,5 +128,8 @@ def includeme(config: Any) -> None:
         ("disable", "is disabled", {"disabled": True}),
         ("enable", "is enabled", {"disabled": False}),
     ):
-        config.add_command(name, changer(done, **values), _email, help=f"an account {done}")
+        config.add_command(name, changer(name, done, **values), _email, help=f"an account {done}")
+    config.add_command(
+        "delete-user", delete_user, _email, help="delete an account that owns nothing"
+    )
     config.add_command("purge-blacklist", purge, help="remove expired tokens from the blacklist")

@@ -11,7 +11,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import rendering, settings
 from widget_service.answers import Bare, Fail, Success
-from widget_service.auth import accounts, security, sessions, tokens
+from widget_service.auth import accounts, audit, security, sessions, tokens
 from widget_service.auth.models import IssuedToken
 from widget_service.auth.resources import Account, Credentials, Private
 from widget_service.auth.schemas import (
@@ -60,11 +60,13 @@ BUSY = "Too many passwords are being verified, or the database is away: try agai
 def post_register(request: Any) -> dict[str, Any]:
     """Register with an e-mail address and a password, and get a token."""
     fields = request.validated["body"]
+    entry = audit.watch(request, "register", fields["email"])
     # Before the hash, which is made to be slow, and outside of the transaction.
     if accounts.find_login(request.read, fields["email"]) is not None:
         raise accounts.taken(fields["email"])
     password_hash = request.registry.passwords.hash(fields["password"])
     account = accounts.register(request.dbsession, fields["email"], password_hash)
+    entry.who = account.public_id
     request.response.status_int = 201
     issued = _issue(request, account.public_id, admin=False, version=account.password_version)
     return _token(request, "successfully registered", issued)
@@ -82,6 +84,7 @@ def post_register(request: Any) -> dict[str, Any]:
 def post_login(request: Any) -> dict[str, Any]:
     """Get a token for an e-mail address and a password."""
     fields = request.validated["body"]
+    entry = audit.watch(request, "login", fields["email"])
     # Not in the transaction: nobody should wait for a write while a password is verified.
     account = accounts.find_login(request.read, fields["email"])
     passwords = request.registry.passwords
@@ -95,6 +98,7 @@ def post_login(request: Any) -> dict[str, Any]:
     )
     if new_hash:
         accounts.upgrade_hash(request.dbsession, account.public_id, account.password_hash, new_hash)
+    entry.who = account.public_id
     return _token(request, "successfully logged in", issued)
 
 
@@ -121,6 +125,7 @@ def get_user(request: Any) -> dict[str, Any]:
 def post_logout(request: Any) -> dict[str, Any]:
     """Make the token that is sent worthless, at once."""
     claims = request.identity.claims
+    audit.watch(request, "logout", claims.sub)
     values = settings.of(request.registry, "auth")
     leeway = settings.of(request.registry, "jwt").leeway
     if not sessions.log_out(
@@ -160,6 +165,7 @@ def get_sessions(request: Any) -> dict[str, Any]:
 )
 def delete_sessions(request: Any) -> dict[str, Any]:
     """Make all other tokens of the user worthless, at once; the one that is sent lives on."""
+    audit.watch(request, "logout everywhere else", request.identity.public_id)
     _log_out_others(request)
     return {"status": "success", "message": "successfully logged out everywhere else"}
 
@@ -176,6 +182,7 @@ def put_password(request: Any) -> dict[str, Any]:
     """Change the password, and make all other tokens of the user worthless, at once."""
     fields = request.validated["body"]
     identity = request.identity
+    audit.watch(request, "password change", identity.public_id)
     account = accounts.find_login(request.read, identity.email)
     passwords = request.registry.passwords
     # As at login, before there is a transaction. The account may be gone since who asks was seen.
