@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytest_plugins = ["widget_service.testing"]
+pytest_plugins = ["widget_service.testing", "figures"]
 
 
 @pytest.fixture
