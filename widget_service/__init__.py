@@ -40,6 +40,7 @@ def includeme(config: Any) -> None:
     config.include(".plugins")
     config.include(".scaffolding")
     config.include(".db")
+    config.include(".retry")
     config.include(".events")
     config.include(".migrations")
     config.include(".resources")

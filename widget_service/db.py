@@ -170,6 +170,13 @@ class SQLAlchemySettings(colander.MappingSchema):
         Flag(), default=True, help_text="Leave the values of statements out of logs."
     )
     echo = setting(Flag(), default=False, help_text="Log every statement of requests that write.")
+    isolation_level = setting(
+        Text(),
+        None,
+        "How PostgreSQL keeps transactions apart; as it is configured itself, by default. "
+        "SQLite's are serializable.",
+        colander.OneOf(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]),
+    )
 
 
 class TransactionSettings(colander.MappingSchema):
@@ -288,8 +295,8 @@ def is_sqlite(url: str) -> bool:
 
 
 def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
-    # A connection to a file is not lost.
-    options = {**options, "pool_pre_ping": False}
+    # A connection to a file is not lost, and one transaction writes at a time.
+    options = {**options, "pool_pre_ping": False, "isolation_level": None}
     engine = create_engine(**_for_reading(options) if read_only else options)
 
     @event.listens_for(engine, "connect")
@@ -301,6 +308,8 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         # Some builds of SQLite ask for less with WAL: a power failure would then undo commits.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # Rows that INSERT OR REPLACE deletes are deleted: triggers on that count rows.
+        connection.execute("PRAGMA recursive_triggers = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
 

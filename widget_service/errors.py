@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from widget_service.rendering import dump_json
+from widget_service.retry import MORE, is_transient
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,10 @@ def unavailable(error: Exception, request: Any) -> Response:
     """503: the database is away, locked or full. What was to be written is not."""
     # Not the error itself, nor what follows the driver's first line: they quote the statement.
     reason = str(getattr(error, "orig", error)).partition("\n")[0]
-    log.error("database unavailable: %s %s: %s", request.method, _path(request), reason)
+    level = logging.ERROR
+    if is_transient(error) and request.environ.get(MORE):
+        level = logging.DEBUG  # nobody gets this answer: the request is tried again
+    log.log(level, "database unavailable: %s %s: %s", request.method, _path(request), reason)
     return respond(503, {"message": UNAVAILABLE}, {"Retry-After": RETRY_AFTER})
 
 

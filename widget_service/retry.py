@@ -1,0 +1,107 @@
+"""Trying a write again that another one was in the way of.
+
+A database that keeps transactions as if each were alone (``sqlalchemy.isolation_level =
+SERIALIZABLE``), and one that found two of them waiting for each other, refuses one: it may well
+succeed when all of it is done once more. So all of the request is, in a new transaction.
+
+Not by pyramid_retry, which nobody keeps up: it reads a body before anybody looked how long it is,
+and costs requests that only read.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import colander
+from pyramid.request import Request
+from pyramid.router import default_execution_policy
+from sqlalchemy.exc import DBAPIError
+
+from widget_service import settings
+from widget_service.db import SAFE_METHODS
+from widget_service.fields import WholeNumber
+from widget_service.settings import setting
+
+log = logging.getLogger(__name__)
+
+Kept = TypeVar("Kept")
+
+# serialization_failure and deadlock_detected. Not all of class 40: after 40003 nobody knows
+# whether the transaction took place.
+SQLSTATES = frozenset({"40001", "40P01"})
+
+# The longest pause before the second attempt, in seconds; it doubles from one to the next.
+PAUSE = 0.01
+LONGEST_PAUSE = 0.5
+
+# In the environment, which all attempts of a request share.
+MORE = "widget_service.more_attempts"
+KEPT = "widget_service.kept"
+
+
+class RetrySettings(colander.MappingSchema):
+    """``retry.*``"""
+
+    attempts = setting(
+        WholeNumber(),
+        3,
+        "How often a request that writes is tried that another one was in the way of, before it "
+        "is answered 503.",
+        colander.Range(1, 100),
+    )
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Was the transaction refused for no fault of its own?"""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in SQLSTATES
+
+
+def once(request: Request, key: object, make: Callable[[], Kept]) -> Kept:
+    """What ``make`` answers, called at the first attempt alone: for what is slow.
+
+    :param key: one for each thing that is kept, with all that it was made of
+    """
+    kept: dict[object, Kept] = request.environ.setdefault(KEPT, {})
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
+
+
+def execution_policy(environ: dict[str, Any], router: Any) -> Any:
+    """Pyramid's execution policy: an answer to the request, at the first attempt or a later one."""
+    # A request without a transaction has nothing that could be in anybody's way.
+    if environ["REQUEST_METHOD"] in SAFE_METHODS:
+        return default_execution_policy(environ, router)
+    attempts = settings.of(router.registry, "retry").attempts
+    for number in range(1, attempts):
+        environ[MORE] = True
+        with router.request_context(environ) as request:
+            response = router.invoke_request(request)
+            if not (is_transient(request.exception) and _rewind(request)):
+                return response
+        log.info("attempt %d of %d was in the way of another request", number, attempts)
+        # Not in step with it.
+        longest = min(PAUSE * 2 ** (number - 1), LONGEST_PAUSE)
+        time.sleep(random.uniform(0, longest))  # noqa: S311  (no secret)
+    environ[MORE] = False
+    return default_execution_policy(environ, router)
+
+
+def _rewind(request: Request) -> bool:
+    """Let the body be read again; False where that cannot be."""
+    # Waitress's input is a file; WebOb makes one of any other when somebody asks for the body.
+    seek = getattr(request.body_file_raw, "seek", None)
+    if seek is None:
+        return not request.content_length
+    seek(0)
+    return True
+
+
+def includeme(config: Any) -> None:
+    """Set the execution policy."""
+    config.declare_settings("retry", RetrySettings())
+    config.set_execution_policy(execution_policy)
