@@ -65,6 +65,8 @@ def refused(response):
         (FORM, "text=café&tags=a,b".encode()),
         (f"{FORM}; charset=UTF-8", b"text=caf%C3%A9&tags=a+b"),
         (f'{FORM.upper()};charset="utf8"', b"text=caf%C3%A9&tags=a+b"),
+        # Old clients name it unasked, and send ASCII.
+        (f"{FORM}; charset=ISO-8859-1", b"text=caf%C3%A9&tags=a+b"),
         (JSON, '{"text": "café", "tags": "a b", "unknown": [1, 2.5, null]}'.encode()),
         (f"{JSON}; charset=utf_8", b'{"text": "caf\\u00e9", "tags": "a b"}'),
         (MULTIPART, multipart(part("text", "café"), part("tags", "a b"), part("unknown", "x"))),
@@ -203,6 +205,11 @@ def test_it_keeps_pairs_of_surrogates(echo):
     assert send(echo, b'{"text": "\\ud83d\\ude00"}', JSON).json["text"] == "😀"
 
 
+def test_it_answers_415_to_text_in_another_charset(echo):
+    response = send(echo, b'{"text": "caf\xe9"}', f"{JSON}; charset=latin-1")
+    assert response.status_int == 415
+
+
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -211,7 +218,7 @@ def test_it_keeps_pairs_of_surrogates(echo):
         "application/vnd.api+json",
         "application/octet-stream",
         f"{JSON}, {JSON}",
-        f"{JSON}; charset=latin-1",
+        f"{JSON}; charset=latin-2",
         f"{FORM}; charset=bogus",
         f"{FORM}; charset=utf-16",
         "multipart/mixed; boundary=xxx",

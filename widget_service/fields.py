@@ -34,13 +34,17 @@ def field(typ: Any, validator: Any = None, **options: Any) -> colander.SchemaNod
 class Text(colander.SchemaType):
     """A string, taken as it is. JSON null is an absent value, anything else is refused."""
 
+    # What is said of anything else; a type whose texts are wrong in a way of their own says that.
+    refusal = "The value is not a string"
+
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """:raises colander.Invalid: ``cstruct`` is no string"""
         if cstruct is None or cstruct is colander.null:
             return colander.null
         if not isinstance(cstruct, str):
-            # Not quoted: it may be a list in a list in a list, too deep for str().
-            raise colander.Invalid(node, "The value is not a string")
+            # A number or a flag can be quoted, a list in a list may be too deep for that.
+            nested = isinstance(cstruct, dict | list | tuple)
+            raise colander.Invalid(node, self.refusal.format("The value" if nested else cstruct))
         return cstruct
 
     def serialize(self, _node: Any, appstruct: Any) -> Any:

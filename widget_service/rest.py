@@ -55,6 +55,9 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 JSON = "application/json"
 
+UTF8 = frozenset({"utf-8", "utf8", "us-ascii"})
+SUPERSETS_OF_ASCII = frozenset({"iso-8859-1", "latin1", "latin-1", "windows-1252"})
+
 # A form with more fields than any schema has is an attack on the parser; so is deeper nesting.
 MAX_FIELDS = 1000
 MAX_DEPTH = 32
@@ -223,7 +226,9 @@ def read_body(request: Any) -> Mapping[str, Any]:
     kind, options = multipart.parse_options_header(request.headers.get("Content-Type", ""))
     charset = options.get("charset", "utf-8").lower().replace("_", "-")
     reader = _READERS.get(kind.lower())
-    if reader is None or charset not in ("utf-8", "utf8", "us-ascii"):
+    # ASCII is the same in those that old clients name unasked.
+    utf8 = charset in UTF8 or (charset in SUPERSETS_OF_ASCII and body.isascii())
+    if reader is None or not utf8:
         accepted = ", ".join(_READERS)
         raise UnsupportedMediaType(
             f"The request body must be one of {accepted}, in UTF-8.", {"Accept": accepted}

@@ -56,7 +56,8 @@ class TestNames:
         name = "A" * 101
         assert admin.put(f"{WIDGETS}/{name}", FIELDS, status=400).json == {
             "status": "fail",
-            "message": f"'{name}' is too long. Widget name must have at most 100 characters.",
+            "message": f"'{name}' contains one or more invalid characters. Widget name must "
+            "contain only lowercase letters, numbers, hyphen and underscore characters.",
         }
         admin.put(f"{WIDGETS}/{name[1:]}", FIELDS, status=201)
 

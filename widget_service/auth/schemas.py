@@ -35,19 +35,17 @@ def email_key(email: str) -> str:
 class Email(Text):
     """An e-mail address, kept as it was typed."""
 
+    refusal = "{} is not a valid email"
+
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """:raises colander.Invalid: no e-mail address, or longer than 254 characters"""
-        if isinstance(cstruct, str):
+        text = super().deserialize(node, cstruct)
+        if text is not colander.null:
             try:
-                email_key(cstruct)
+                email_key(text)
             except ValueError:
-                raise colander.Invalid(node, f"{shown(cstruct)} is not a valid email") from None
-        elif cstruct is not None and cstruct is not colander.null:
-            # A number or a flag can be quoted, a list in a list may be too deep for that.
-            nested = isinstance(cstruct, (dict, list, tuple))
-            quoted = "The value" if nested else str(cstruct)
-            raise colander.Invalid(node, f"{quoted} is not a valid email")
-        return super().deserialize(node, cstruct)
+                raise colander.Invalid(node, self.refusal.format(shown(text))) from None
+        return text
 
 
 def password(node: Any, value: str) -> None:

@@ -31,34 +31,49 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 END_OF_DAY = time(23, 59, 59, fold=1)
 
 
+INVALID_NAME = (
+    "'{}' contains one or more invalid characters. Widget name must contain only lowercase "
+    "letters, numbers, hyphen and underscore characters."
+)
+
+
 def illegal_name(name: str, typed: str) -> str | None:
     """What is wrong with a widget's name; None for a legal one.
 
     :param typed: the name as the client wrote it, for the message
     """
-    if not NAME.fullmatch(name):
-        return (
-            f"'{shown(typed)}' contains one or more invalid characters. Widget name must contain "
-            "only lowercase letters, numbers, hyphen and underscore characters."
-        )
-    if len(name) > NAME_LENGTH:
-        return f"'{typed}' is too long. Widget name must have at most {NAME_LENGTH} characters."
-    return None
+    # Clients know one text, so a name that is too long has it as well.
+    legal = NAME.fullmatch(name) and len(name) <= NAME_LENGTH
+    return None if legal else INVALID_NAME.format(shown(typed))
 
 
-def legal_name(node: Any, value: str) -> None:
-    """:raises colander.Invalid: not a legal name"""
-    wrong = illegal_name(value, value)
-    if wrong:
-        raise colander.Invalid(node, wrong)
+class Name(Text):
+    """The name of a widget."""
+
+    refusal = INVALID_NAME
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: not a legal name"""
+        text = super().deserialize(node, cstruct)
+        wrong = None if text is colander.null else illegal_name(text, text)
+        if wrong:
+            raise colander.Invalid(node, wrong)
+        return text
 
 
-def public_url(node: Any, value: str) -> None:
-    """:raises colander.Invalid: not a public http or https URL (RFC 3986, RFC 9110, 4.2)"""
-    if not _is_public_url(value):
-        meant = f"http://{value}"
-        hint = f" Did you mean: {meant}" if _is_public_url(meant) else ""
-        raise colander.Invalid(node, f"{shown(value)} is not a valid URL.{hint}")
+class PublicURL(Text):
+    """An http or https URL of a public host (RFC 3986; RFC 9110, 4.2)."""
+
+    refusal = "{} is not a valid URL."
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """:raises colander.Invalid: not such a URL"""
+        text = super().deserialize(node, cstruct)
+        if text is not colander.null and not _is_public_url(text):
+            meant = f"http://{text}"
+            hint = f" Did you mean: {meant}" if _is_public_url(meant) else ""
+            raise colander.Invalid(node, self.refusal.format(shown(text)) + hint)
+        return text
 
 
 def _is_public_url(value: str) -> bool:
@@ -90,11 +105,14 @@ def _is_public_host(host: str) -> bool:
     if not domains or not all(map(LABEL.fullmatch, (*domains, top))):
         return False
     # A host that ends in a number is an IPv4 address to some (URL standard, 3.5): 127.1, 0x7f.1
-    return top != "localhost" and not top[0].isdigit() and len(top) > 1
+    local = ("localhost", "localdomain")
+    return top not in local and not top[0].isdigit() and len(top) > 1
 
 
 class Deadline(Text):
     """A date in any format of python-dateutil, today or later, as the end of that day in UTC."""
+
+    refusal = "Failed to parse '{}' as a valid date."
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         super().__init__()
@@ -108,7 +126,7 @@ class Deadline(Text):
         today = datetime.now(self.zone).date()
         day = _parse_date(text, today)
         if day is None:
-            raise colander.Invalid(node, f"Failed to parse '{shown(text)}' as a valid date.")
+            raise colander.Invalid(node, self.refusal.format(shown(text)))
         if day < today:
             raise colander.Invalid(
                 node,
@@ -131,10 +149,8 @@ def _parse_date(text: str, today: date) -> date | None:
 
 
 class _Update(colander.MappingSchema):
-    info_url = field(
-        Text(), public_url, title="URL", format="url", example="https://example.com/first"
-    )
-    deadline = field(Text(), title="Deadline", description="Any date.", example="12/31/2099")
+    info_url = field(PublicURL(), title="URL", format="url", example="https://example.com/first")
+    deadline = field(Deadline(), title="Deadline", description="Any date.", example="12/31/2099")
 
     def after_bind(self, _node: Any, kw: dict[str, Any]) -> None:
         """Only the type of a node cannot be deferred."""
@@ -142,7 +158,7 @@ class _Update(colander.MappingSchema):
 
 
 class _Creation(_Update):
-    name = field(Text(), legal_name, title="Name", example="first")
+    name = field(Name(), title="Name", example="first")
 
 
 class Creation(colander.MappingSchema):
