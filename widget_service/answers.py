@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import colander
@@ -105,3 +106,26 @@ class Paged(colander.MappingSchema):
 
     link = answer(Text(), "The pages (RFC 8288), as in the body.", name="Link")
     total = answer(WholeNumber(), "How many items all pages have.", name="Total-Count")
+
+
+def declare_answer(
+    config: Any,
+    status: str,
+    schema: colander.MappingSchema,
+    applies: Callable[[Any, Any, str, dict[str, Any]], bool],
+) -> None:
+    """Say that a plugin gives an answer on behalf of the services of others (a directive).
+
+    :param status: such as ``"429"``
+    :param schema: its body and headers, with a description
+    :param applies: is told the registry, the service, the method and the options of an operation,
+        and answers whether the status can come of it
+    """
+    introspectable = config.introspectable("answers", status, status, "answer")
+    introspectable.update(status=status, schema=schema, applies=applies)
+    config.action(("answer", status), introspectables=(introspectable,))
+
+
+def includeme(config: Any) -> None:
+    """Add the directive."""
+    config.add_directive("declare_answer", declare_answer)

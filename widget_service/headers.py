@@ -62,7 +62,10 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
         # A view that needs a permission answers either to a token or with a refusal.
         if "HTTP_AUTHORIZATION" in request.environ or response.status_int in REFUSALS:
             wanted.append(PRIVATE)
-            vary(response.headers, "Authorization")
+            if "vary" in present:
+                vary(response.headers, "Authorization")
+            else:
+                wanted.append(("Vary", "Authorization"))
         if transport and request.scheme == "https":
             wanted.append(transport)
         listed.extend(header for header in wanted if header[0].lower() not in present)

@@ -94,7 +94,10 @@ def _complete(
 ) -> dict[str, Any]:
     schema = _bound(registry, args.get("schema") or colander.MappingSchema())
     context = _context(registry, service, method)
-    declared = args.get("response_schemas", {})
+    declared = {
+        **_plugins_answers(registry, service, method, args),
+        **args.get("response_schemas", {}),
+    }
     refusals = _refusals(context, args)
     statuses = {"500", "503"} | refusals | _mistakes(service, schema)
     # A PUT that creates what is not there misses nothing.
@@ -114,6 +117,18 @@ def _complete(
     if "body" in schema:
         completed.setdefault("content_type", [rest.FORM, rest.MULTIPART, rest.JSON])
     return completed
+
+
+def _plugins_answers(
+    registry: Any, service: rest.Service, method: str, args: dict[str, Any]
+) -> dict[str, colander.MappingSchema]:
+    """What plugins answer on behalf of the service (``config.declare_answer``)."""
+    answers = (each["introspectable"] for each in registry.introspector.get_category("answers", ()))
+    return {
+        each["status"]: each["schema"]
+        for each in answers
+        if each["applies"](registry, service, method, args)
+    }
 
 
 def _refusals(context: Any, args: dict[str, Any]) -> set[str]:
