@@ -12,7 +12,7 @@ from core import core_ini
 from sqlalchemy import text
 
 from widget_service.errors import UNAVAILABLE
-from widget_service.testing import application, postgresql_database
+from widget_service.testing import Client, application, ini_text, postgresql_database
 
 # Seconds; nothing waits for their end when all is well.
 PATIENCE = 60
@@ -217,3 +217,50 @@ def test_sqlite_needs_none_of_it(tmp_path):
     app = application(core_ini(tmp_path, sqlalchemy__isolation_level="REPEATABLE READ"), tmp_path)
     with closing(app.registry.database):
         assert webtest.TestApp(app).post("/api/v1/nothing", status=404).json
+
+
+# As another request that is in the way of the first two attempts; a sequence is not rolled back.
+IN_THE_WAY = """
+CREATE SEQUENCE attempts;
+CREATE FUNCTION in_the_way() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('attempts') % 3 <> 0 THEN
+        RAISE EXCEPTION 'in the way' USING ERRCODE = '40001';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER in_the_way BEFORE INSERT ON issued_token FOR EACH ROW EXECUTE FUNCTION in_the_way();
+"""
+
+
+def test_passwords_are_hashed_once_however_often_a_transaction_is_tried(
+    postgresql, tmp_path, monkeypatch
+):
+    with postgresql_database(postgresql, "retry_hashes") as url:
+        app = application(ini_text(url), tmp_path)
+        hashing = []
+        for name in ("hash", "verify", "upgraded"):
+            monkeypatch.setattr(
+                app.registry.passwords, name, noting(hashing, app.registry.passwords, name)
+            )
+        with closing(app.registry.database):
+            with app.registry.database.write_engine.begin() as connection:
+                connection.execute(text(IN_THE_WAY))
+            client = Client(app)
+            fields = {"email": "user@example.com", "password": "123456"}
+            client.post("/api/v1/auth/register", fields, status=201)
+            assert hashing == ["hash"]
+            token = client.post("/api/v1/auth/login", fields).json["access_token"]
+            assert hashing == ["hash", "verify", "upgraded"]
+            change = {"current_password": "123456", "new_password": "654321"}
+            client.with_token(token).put("/api/v1/auth/password", change)
+
+
+def noting(notes, passwords, name):
+    method = getattr(passwords, name)
+
+    def note(*args):
+        notes.append(name)
+        return method(*args)
+
+    return note

@@ -24,6 +24,7 @@ from widget_service.auth.schemas import (
 )
 from widget_service.errors import Invalid, LoginFailed
 from widget_service.rest import Service
+from widget_service.retry import once
 
 
 def _service(name: str, factory: Any) -> Service:
@@ -42,6 +43,17 @@ user = _service("user", Account)
 logout = _service("logout", Account)
 session_list = _service("sessions", Account)
 password = _service("password", Credentials)
+jwks = Service(
+    "auth.jwks",
+    "/.well-known/jwks.json",
+    pyramid_route="auth.jwks",
+    description="Public keys",
+    documented=False,
+    permission=NO_PERMISSION_REQUIRED,
+)
+
+# How long others may keep the public keys, in seconds: a new one is asked for by its name.
+JWKS_MAX_AGE = 300
 
 MISMATCH = "email or password does not match"
 NOT_CURRENT = "The current password does not match"
@@ -64,7 +76,7 @@ def post_register(request: Any) -> dict[str, Any]:
     # Before the hash, which is made to be slow, and outside of the transaction.
     if accounts.find_login(request.read, fields["email"]) is not None:
         raise accounts.taken(fields["email"])
-    password_hash = request.registry.passwords.hash(fields["password"])
+    password_hash = _hash(request, fields["password"])
     account = accounts.register(request.dbsession, fields["email"], password_hash)
     entry.who = account.public_id
     request.response.status_int = 201
@@ -87,12 +99,11 @@ def post_login(request: Any) -> dict[str, Any]:
     entry = audit.watch(request, "login", fields["email"])
     # Not in the transaction: nobody should wait for a write while a password is verified.
     account = accounts.find_login(request.read, fields["email"])
-    passwords = request.registry.passwords
     # One verification whoever it is, and nothing more before it is clear that they get a token.
-    matches = passwords.verify(fields["password"], account.password_hash if account else None)
+    matches = _verify(request, fields["password"], account.password_hash if account else None)
     if account is None or not matches or account.disabled:
         raise _login_failed(request)
-    new_hash = passwords.upgraded(fields["password"], account.password_hash)
+    new_hash = _upgraded(request, fields["password"], account.password_hash)
     issued = _issue(
         request, account.public_id, admin=account.admin, version=account.password_version
     )
@@ -184,12 +195,11 @@ def put_password(request: Any) -> dict[str, Any]:
     identity = request.identity
     audit.watch(request, "password change", identity.public_id)
     account = accounts.find_login(request.read, identity.email)
-    passwords = request.registry.passwords
     # As at login, before there is a transaction. The account may be gone since who asks was seen.
     known = account.password_hash if account else None
-    if not passwords.verify(fields["current_password"], known) or account is None:
+    if not _verify(request, fields["current_password"], known) or account is None:
         raise Invalid({"current_password": NOT_CURRENT})
-    new_hash = passwords.hash(fields["new_password"])
+    new_hash = _hash(request, fields["new_password"])
     _log_out_others(request)
     if not accounts.change_password(
         request.dbsession, identity.id, account.password_version, new_hash
@@ -197,6 +207,31 @@ def put_password(request: Any) -> dict[str, Any]:
         # Another request that was sent with the same token has changed it since.
         raise Invalid({"current_password": NOT_CURRENT})
     return {"status": "success", "message": "successfully changed the password"}
+
+
+@jwks.get()
+def get_jwks(request: Any) -> dict[str, Any]:
+    """The public keys that verify tokens (RFC 7517, 5)."""
+    request.response.headers["Cache-Control"] = f"public, max-age={JWKS_MAX_AGE}"
+    return {"keys": request.registry.keys.public}
+
+
+# What is made to be slow is done once for a request, however often its transaction is tried.
+def _hash(request: Any, password: str) -> str:
+    make = request.registry.passwords.hash
+    made: str = once(request, ("hash", password), lambda: make(password))
+    return made
+
+
+def _verify(request: Any, password: str, known: str | None) -> bool:
+    verify = request.registry.passwords.verify
+    return bool(once(request, ("verify", password, known), lambda: verify(password, known)))
+
+
+def _upgraded(request: Any, password: str, known: str) -> str | None:
+    make = request.registry.passwords.upgraded
+    made: str | None = once(request, ("upgraded", password, known), lambda: make(password, known))
+    return made
 
 
 def _log_out_others(request: Any) -> None:
