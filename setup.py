@@ -44,10 +44,14 @@ requires = [
 
 postgresql = ["psycopg[binary]>=3.3,<4"]
 
+# For tokens that are signed with EdDSA, ES256 or RS256.
+asymmetric = ["cryptography>=43,<60"]
+
 # Where several processes throttle together. limits takes no later one.
 redis = ["redis>=5,<8"]
 
 test = [
+    *asymmetric,
     *postgresql,
     *redis,
     "hypothesis>=6.100,<7",
@@ -101,6 +105,7 @@ setup(
     include_package_data=True,
     install_requires=requires,
     extras_require={
+        "asymmetric": asymmetric,
         "browser": browser,
         "lint": lint,
         "postgresql": postgresql,

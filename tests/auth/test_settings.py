@@ -25,7 +25,7 @@ PUBLISHED = "development-key-that-everybody-can-read"
         ({"jwt.algorithm": "HS512"}, "must have at least 64 bytes"),
         ({"jwt.private_key": f"ssh-rsa {KEY}{KEY}"}, "does not work: "),
         ({"jwt.algorithm": "none"}, "jwt.algorithm = none"),
-        ({"jwt.algorithm": "RS256"}, "jwt.algorithm = RS256"),
+        ({"jwt.algorithm": "RS256"}, "must be a private key for RS256, in PEM"),
         ({"jwt.expiration": "0"}, "jwt.expiration = 0"),
         ({"jwt.expiration": "-1"}, "jwt.expiration = -1"),
         ({"jwt.expiration": "never"}, "jwt.expiration = never"),

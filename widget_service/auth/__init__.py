@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from widget_service.auth import audit, commands, hashing, passwords, routes, security, settings
+from widget_service.auth import (
+    audit,
+    commands,
+    hashing,
+    keys,
+    passwords,
+    routes,
+    security,
+    settings,
+)
 
 
 def includeme(config: Any) -> None:
@@ -18,6 +27,7 @@ def includeme(config: Any) -> None:
     config.add_migrations("widget_service.auth:migrations")
     config.include(passwords)
     config.include(hashing)
+    config.include(keys)
     config.include(security)
     config.include(audit)
     config.include(routes)

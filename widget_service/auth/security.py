@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from widget_service import settings
 from widget_service.auth import accounts, tokens
+from widget_service.auth.keys import KeyRefused
 from widget_service.auth.tokens import Claims, TokenRefused
 from widget_service.principals import (
     ADMINISTRATOR,
@@ -152,10 +153,10 @@ def _challenge(realm: str, error: str, description: str) -> str:
 
 
 def includeme(config: Any) -> None:
-    """The codec and the policy; without a key there is no codec, and no start."""
-    if settings.of(config.registry, "jwt").private_key is not None:
+    """The codec and the policy; without keys there is no codec, and no start."""
+    if config.registry.keys is not None:
         try:
             config.registry.codec = tokens.codec(config, callback=identify)
-        except ValueError as error:
-            config.refuse_setting("jwt.private_key", f"does not work: {error}")
+        except KeyRefused as refused:
+            config.refuse_setting(f"jwt.{refused.setting}", str(refused))
     config.set_security_policy(BearerPolicy(config.registry))

@@ -11,8 +11,11 @@ import colander
 from widget_service.fields import Flag, Listed, Text, WholeNumber
 from widget_service.settings import setting
 
-# A key has at least as many bytes as the hash (RFC 7518, 3.2).
-ALGORITHMS = {"HS256": 32, "HS384": 48, "HS512": 64}
+# A secret has at least as many bytes as the hash (RFC 7518, 3.2).
+SYMMETRIC = {"HS256": 32, "HS384": 48, "HS512": 64}
+# With a key pair, so that others can verify tokens and not sign them.
+ASYMMETRIC = ("EdDSA", "ES256", "RS256")
+KEY_ID = re.compile(r"[A-Za-z0-9._~-]{0,64}")
 # Random bytes have more different characters than that, in any notation.
 MINIMUM_VARIETY = 8
 PLACEHOLDER = re.compile(r"change.?me|placeholder|your.?(secret|key)", re.IGNORECASE)
@@ -79,6 +82,12 @@ class AuthSettings(colander.MappingSchema):
     )
 
 
+def key_id(node: Any, value: str) -> None:
+    """:raises colander.Invalid: ``value`` cannot be the name of a key"""
+    if not KEY_ID.fullmatch(value):
+        raise colander.Invalid(node, "must be at most 64 ASCII letters, digits, and . _ ~ -")
+
+
 def key(node: Any, value: str) -> None:
     """:raises colander.Invalid: no text in UTF-8, or a placeholder"""
     try:
@@ -95,12 +104,31 @@ class TokenSettings(colander.MappingSchema):
     private_key = setting(
         Text(),
         colander.required,
-        "The key that signs tokens; secret.",
+        "The key that signs tokens: a secret text or, for EdDSA, ES256 and RS256, a private key "
+        "in PEM; secret.",
         key,
         secret=True,
         sample=lambda: secrets.token_urlsafe(48),
     )
-    algorithm = setting(Text(), "HS256", "How tokens are signed.", colander.OneOf(ALGORITHMS))
+    key_id = setting(
+        Text(), "", "The name of that key, which new tokens have in their header as kid.", key_id
+    )
+    verification_keys = setting(
+        Text(),
+        "",
+        "Keys that verify tokens as well, such as those that signed until now, each on lines of "
+        "its own: KID: KEY, or KID ALGORITHM: KEY for another HS algorithm; secret.",
+        secret=True,
+    )
+    algorithm = setting(
+        Text(),
+        "HS256",
+        "How tokens are signed; EdDSA, ES256 and RS256 need widget_service[asymmetric], and serve "
+        "the public keys at /.well-known/jwks.json.",
+        colander.OneOf([*SYMMETRIC, *ASYMMETRIC]),
+    )
+    issuer = setting(Text(), "", "The iss of tokens, which they then must have (RFC 7519, 4.1.1).")
+    audience = setting(Text(), "", "The aud of tokens, likewise (RFC 7519, 4.1.3).")
     expiration = setting(
         WholeNumber(),
         3600,
@@ -113,14 +141,6 @@ class TokenSettings(colander.MappingSchema):
         "How far the clock of another server may run ahead, in seconds.",
         colander.Range(0, 300),
     )
-
-    def validator(self, node: Any, values: dict[str, Any]) -> None:
-        """:raises colander.Invalid: the key is too short for the algorithm"""
-        least = ALGORITHMS[values["algorithm"]]
-        if len(values["private_key"].encode("utf-8")) < least:
-            error = colander.Invalid(node)
-            error["private_key"] = f"must have at least {least} bytes; {ADVICE}"
-            raise error
 
 
 class PasswordSettings(colander.MappingSchema):
@@ -152,6 +172,7 @@ def includeme(config: Any) -> None:
     values = config.declare_settings("auth", AuthSettings())
     tokens = config.declare_settings("jwt", TokenSettings())
     config.declare_settings("passlib", PasswordSettings())
-    published = tokens.private_key is not None and PUBLISHED.search(tokens.private_key)
-    if published and not values.accept_published_key:
-        config.refuse_setting("jwt.private_key", f"is the key of development.ini; {ADVICE}")
+    for name in ("private_key", "verification_keys"):
+        found = PUBLISHED.search(getattr(tokens, name) or "")
+        if found and not values.accept_published_key:
+            config.refuse_setting(f"jwt.{name}", f"is the key of development.ini; {ADVICE}")

@@ -19,6 +19,7 @@ from jwt.utils import base64url_decode, base64url_encode
 from pyramid_jwt import create_jwt_authentication_policy
 
 from widget_service import settings
+from widget_service.auth.keys import Key, KeyRefused, KeyRing
 
 INVALID = "Invalid token. Please log in again."
 EXPIRED = "Access token expired. Please log in again."
@@ -59,12 +60,19 @@ class TokenRefused(Exception):
 class Codec:
     """Makes and reads the tokens of one application."""
 
-    def __init__(self, policy: Any) -> None:
+    def __init__(self, policy: Any, keys: KeyRing, issuer: str) -> None:
         """
         :param policy: what pyramid_jwt made of the settings; it only stores its ``callback``,
             so whoever reads a token must call it
+        :param issuer: who new tokens are from, and must be; empty for no matter
         """
         self._policy = policy
+        self._keys = keys
+        # Without them the header is what it always was.
+        kid = keys.keys[0].kid
+        self._headers = None if kid is None else {"kid": kid}
+        self._named = {"iss": issuer or None, "aud": policy.audience}
+        self._also = {name: value for name, value in self._named.items() if value}
         self._signed = functools.lru_cache(REMEMBERED)(self._decode)
         self.callback: Callable[[Claims, Any], Any] = policy.callback
         self.lifetime = int(policy.expiration.total_seconds())
@@ -79,9 +87,11 @@ class Codec:
             "sub": claims.sub,
             "admin": admin,
             "jti": claims.jti,
+            **self._also,
         }
         # Not the policy's create_token: it calls utcnow, which Python is about to remove.
-        token = jwt.encode(said, self._policy.private_key, algorithm=self._policy.algorithm)
+        policy = self._policy
+        token = jwt.encode(said, policy.private_key, policy.algorithm, headers=self._headers)
         return Issued(token, claims)
 
     def read(self, token: str) -> Claims:
@@ -100,15 +110,26 @@ class Codec:
         :raises TokenRefused: it was not issued here
         """
         try:
-            return jwt.decode(
-                token,
-                self._policy.public_key,
-                algorithms=[self._policy.algorithm],
-                # The types of the times are checked below, before anybody calculates with them.
-                options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
-            )
+            kid = jwt.get_unverified_header(token).get("kid")
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise TokenRefused(INVALID) from None
+        for key in self._keys.candidates(kid):
+            try:
+                return self._decode_with(key, token)
+            except (jwt.PyJWTError, ValueError, RecursionError):
+                continue
+        raise TokenRefused(INVALID)
+
+    def _decode_with(self, key: Key, token: str) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key.verifying,
+            algorithms=[key.algorithm],
+            issuer=self._named["iss"],
+            audience=self._named["aud"],
+            # The types of the times are checked below, before anybody calculates with them.
+            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
+        )
 
     def check_spelling(self, token: str) -> None:
         """Refuse another spelling of the signature of a token that was read.
@@ -171,22 +192,32 @@ def codec(config: Any, callback: Callable[[Claims, Any], Any]) -> Codec:
     """The codec that ``jwt.*`` describes, tried once.
 
     :param callback: answers who a token is from, and raises TokenRefused for a revoked one
-    :raises ValueError: no token can be signed with that key
+    :raises KeyRefused: no token can be signed or verified with a key
     """
     values = settings.of(config.registry, "jwt")
+    keys: KeyRing = config.registry.keys
     made = Codec(
         create_jwt_authentication_policy(
             config,
-            private_key=values.private_key,
+            private_key=keys.signing,
+            public_key=keys.keys[0].verifying,
             algorithm=values.algorithm,
             expiration=values.expiration,
             leeway=values.leeway,
             auth_type="Bearer",
             callback=callback,
-        )
+            audience=values.audience,
+        ),
+        keys,
+        values.issuer,
     )
     try:
         made.read(made.issue(str(uuid.uuid4()), admin=False).token)
     except (jwt.PyJWTError, TokenRefused) as error:
-        raise ValueError(str(error)) from error
+        raise KeyRefused("private_key", f"does not work: {error}") from error
+    for key in keys.keys[1:]:
+        try:
+            jwt.get_algorithm_by_name(key.algorithm).prepare_key(key.verifying)
+        except jwt.PyJWTError as error:
+            raise KeyRefused("verification_keys", f"{key.kid} does not work: {error}") from error
     return made
