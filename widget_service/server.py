@@ -28,6 +28,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
@@ -103,9 +104,35 @@ class Refusal(ErrorTask):
         self.write(body)
 
 
+class Parser(HTTPRequestParser):
+    """Reads a request; refuses those of which two servers may not see the same end."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """:raises ParsingError: where the body ends is not clear (RFC 9112, 6.1)"""
+        try:
+            super().parse_header(header_plus)
+        except TransferEncodingNotImplemented as error:
+            # 501 to waitress, but it is the client's mistake: nobody has offered to decode it.
+            raise ParsingError(*error.args) from None
+        # To HTTP/1.0 there is no such coding; to the other versions waitress has taken it off.
+        if "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("Transfer-Encoding in HTTP/1.0")
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Both Transfer-Encoding and Content-Length")
+
+    def received(self, data: bytes) -> int:
+        """How many of the bytes belong to this request."""
+        consumed = super().received(data)
+        if self.error:
+            # Whoever is refused is not asked to go on and send the body.
+            self.expect_continue = False
+        return consumed  # type: ignore[no-any-return]
+
+
 class Channel(HTTPChannel):
     """A connection."""
 
+    parser_class = Parser
     task_class = Task
     error_task_class = Refusal
 

@@ -57,7 +57,7 @@ class Load:
         self._processes = processes or range(len(cluster.ports))
         self._changed = threading.Condition()
         self._acknowledged = 0
-        self._stopped = False
+        self._stopped = threading.Event()
         self._errors = []
         self._threads = [threading.Thread(target=self._run, args=(n,)) for n in range(writers)]
 
@@ -67,7 +67,7 @@ class Load:
         return self
 
     def __exit__(self, *_error):
-        self._stopped = True
+        self._stopped.set()
         for thread in self._threads:
             thread.join()
         assert self._errors == []
@@ -88,7 +88,7 @@ class Load:
     def _run(self, writer):
         try:
             connection = 0
-            while not self._stopped:
+            while not self._stopped.is_set():
                 connection += 1
                 self._one(f"{writer}-{id(self) % 10_000}-{connection}", writer)
         except BaseException as error:
@@ -111,7 +111,7 @@ class Load:
             (name, second, None, "DELETE", path, None),
         ]
         for key, before, after, *request in steps[: 4 if number % 2 else 3]:
-            if self._stopped or not self._write(key, before, after, writer, request):
+            if self._stopped.is_set() or not self._write(key, before, after, writer, request):
                 break
 
     def _write(self, key, before, after, writer, request):
@@ -122,8 +122,9 @@ class Load:
         try:
             status, headers, body = self.cluster.ask(process, *request, token=self._token)
         except ConnectionRefusedError:
-            # Nobody has heard of it.
+            # Nobody has heard of it. Whoever is starting needs the processor.
             self.known[key] = {before}
+            self._stopped.wait(0.05)
             return False
         except (OSError, http.client.HTTPException):
             with self._changed:

@@ -34,12 +34,12 @@ class Forwarder:
                 threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
     def _connect(self, client):
-        with client, contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", self.target)) as server:
-                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
-                back.start()
-                _pump(client, server)
-                back.join()
+        target = ("127.0.0.1", self.target)
+        with client, contextlib.suppress(OSError), socket.create_connection(target) as server:
+            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back.start()
+            _pump(client, server)
+            back.join()
 
 
 def _pump(source, sink):

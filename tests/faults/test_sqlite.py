@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import tempfile
@@ -56,19 +57,25 @@ def immutable(cluster, file):
     """Nobody may write the database's files, root neither."""
     del cluster
     files = [file, file.with_name(f"{file.name}-wal")]
-    subprocess.run(["chattr", "+i", *files], check=True)
+    do("chattr", "+i", *files)
     try:
         yield
     finally:
-        subprocess.run(["chattr", "-i", *files], check=True)
+        do("chattr", "-i", *files)
+
+
+def do(command, *arguments):
+    """Run a command of the system's; it is none of the virtual environment's."""
+    subprocess.run([shutil.which(command) or command, *arguments], check=True, capture_output=True)
 
 
 def may(*command):
     """Does the machine let us?"""
     try:
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
-    except OSError:
+        do(*command)
+    except (OSError, subprocess.CalledProcessError):
         return False
+    return True
 
 
 def may_protect():
@@ -80,11 +87,11 @@ def may_protect():
 @contextlib.contextmanager
 def small_disk(directory):
     """A file system of four megabytes."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", directory], check=True)
+    do("mount", "-t", "tmpfs", "-o", "size=4m", "none", directory)
     try:
         yield
     finally:
-        subprocess.run(["umount", "-l", directory], check=True)
+        do("umount", "-l", directory)
 
 
 FAULTS = [locked, too_large]
