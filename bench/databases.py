@@ -15,7 +15,7 @@ def fill(url: str, rows: int) -> None:
     """Migrate an empty database and fill it."""
     print(f"filling a database with {rows:,} widgets", flush=True)
     ini = servers.write_ini(url, 0)
-    environment = servers.environment(url)
+    environment = servers.environment("ours", url)
     migrate = [OURS / "widget-service", "-c", ini, "migrate"]
     for command in (migrate, [OURS / "python", HERE / "fill.py", url, str(rows)]):
         quiet = subprocess.DEVNULL

@@ -18,13 +18,13 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "served"))
 
 import plaster
 
+import constant
 import data
 import fill
-import limits
 import servers
 from report import figure, table
 from widget_service.testing import statements
@@ -162,7 +162,7 @@ def cases(directory: Path) -> list[Case]:
         return make
 
     return [
-        Case("a bare Pyramid view", limits.pyramid, get("/widgets/{n}")),
+        Case("a bare Pyramid view", constant.pyramid, get("/widgets/{n}")),
         Case("GET one widget", app, get("/widgets/{n}")),
         Case("GET list of 10", app, get("/widgets?page=2&per_page=10"), share=4),
         Case("GET list of 100", app, get("/widgets?page=2&per_page=100"), share=20),

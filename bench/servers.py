@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import hashlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -74,10 +75,15 @@ SERVERS = [
         "--worker-class gthread drf_app.wsgi:application",
         "{bin}/python {peers}/drf_app/prepare.py",
     ),
-    Limit("pyramid-waitress", "bare Pyramid view, waitress", "ours", WAITRESS + "limits:pyramid"),
-    Limit("pyramid-granian", "bare Pyramid view, granian", "ours", GRANIAN + "limits:pyramid"),
-    Limit("wsgi-waitress", "bare WSGI function, waitress", "ours", WAITRESS + "limits:wsgi"),
-    Limit("wsgi-granian", "bare WSGI function, granian", "ours", GRANIAN + "limits:wsgi"),
+    Limit(
+        "pyramid-waitress",
+        "bare Pyramid view, waitress",
+        "ours",
+        WAITRESS + "constant:pyramid",
+    ),
+    Limit("pyramid-granian", "bare Pyramid view, granian", "ours", GRANIAN + "constant:pyramid"),
+    Limit("wsgi-waitress", "bare WSGI function, waitress", "ours", WAITRESS + "constant:wsgi"),
+    Limit("wsgi-granian", "bare WSGI function, granian", "ours", GRANIAN + "constant:wsgi"),
 ]
 
 
@@ -100,11 +106,13 @@ def install(name: str) -> None:
     mark.write_text(digest)
 
 
-def environment(database: str) -> dict[str, str]:
-    """The variables that peers read, and those that our service does."""
+def environment(name: str, database: str) -> dict[str, str]:
+    """The variables of a process in that environment."""
+    # Nothing of the peers' in ours: the service's own libraries have names such as limits.
+    folders = [HERE / "served"] if name == "ours" else [HERE, HERE / "peers"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return kept | {
-        "PYTHONPATH": f"{HERE}{os.pathsep}{HERE / 'peers'}",
+        "PYTHONPATH": os.pathsep.join(map(str, folders)),
         "BENCH_DATABASE": database,
         "BENCH_KEY": data.KEY,
         "BENCH_INI": str(WORK / "bench.ini"),
@@ -112,11 +120,15 @@ def environment(database: str) -> dict[str, str]:
 
 
 def write_ini(database: str, port: int) -> Path:
-    """The production.ini of the checkout with another database, key and port."""
+    """The checkout's production.ini with another database, key and port; no rate limits."""
     WORK.mkdir(exist_ok=True)
     parser = configparser.RawConfigParser()
     parser.optionxform = str
     parser.read(ROOT / "production.ini", encoding="utf-8")
+    for key, value in parser["app:main"].items():
+        # No peer counts what its clients do, and none refuses too much.
+        if key.startswith("throttle.") and re.search(r"\d/(second|minute|hour|day)", value):
+            parser["app:main"][key] = ""
     parser["app:main"]["sqlalchemy.url"] = database.replace("%", "%%")
     parser["app:main"]["jwt.private_key"] = data.KEY
     parser["server:main"]["listen"] = f"127.0.0.1:{port}"
@@ -138,7 +150,7 @@ def prepare(server: Server, database: str) -> None:
     """Make the copy of the data that is the server's fit for it."""
     if server.prepare:
         command = words(server, server.prepare, database)
-        subprocess.run(command, check=True, env=environment(database), cwd=WORK)
+        subprocess.run(command, check=True, env=environment(server.environment, database), cwd=WORK)
 
 
 @dataclass
@@ -177,7 +189,7 @@ def running(server: Server, database: str, core: int):
     began = time.perf_counter()
     process = subprocess.Popen(
         ["taskset", "--cpu-list", str(core), *words(server, server.command, database, port)],
-        env=environment(database),
+        env=environment(server.environment, database),
         cwd=WORK,
         stdout=log,
         stderr=log,
