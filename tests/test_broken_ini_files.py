@@ -329,6 +329,34 @@ UNREADABLE = {
             Mistake("FILE", None, "is no setting; write KEY = VALUE", "LAST LINE"),
         ],
     ),
+    "all of these, and settings that are wrong": (
+        "jwt.leeway = 1\n"
+        + text(
+            SECRET,
+            f"docs.title = 100 % {SECRET}",
+            "docs.ui_path = x",
+            "hosts.allowed = http://%%",
+            "jwt.leeway = 2",
+            "jwt.leeway = 3",
+            "jwt.expiraton = 60",
+        ),
+        [
+            Mistake("FILE", None, "there must be a section before it", "line 1"),
+            Mistake("jwt.leeway", None, "[app:main] has it already, in line 12", "line 13"),
+            Mistake("FILE", None, "is no setting; write KEY = VALUE", "line 8"),
+            Mistake("docs.title", None, "a percent sign is written %%"),
+            Mistake("docs.ui_path", "x", "must be a path"),
+            Mistake("hosts.allowed", "http://%", "http://% is no host"),
+            Mistake("jwt.expiraton", "60", "did you mean jwt.expiration?"),
+        ],
+    ),
+    "a byte order mark": (
+        "\ufeff" + text("jwt.leeway = x"),
+        [
+            Mistake("FILE", None, "save the file as UTF-8 without one", "line 1"),
+            Mistake("jwt.leeway", "x", f"x {INTEGER}"),
+        ],
+    ),
     "no application": (
         "[server:main]\nuse = egg:waitress#main\n",
         [Mistake("[app:main]", None, "LookupError: No section 'main'", "FILE")],

@@ -39,3 +39,12 @@ def test_it_makes_no_links_of_what_is_no_host(tmp_path, host):
 def test_it_answers_for_any_name_or_address(tmp_path, host):
     with serving(tmp_path, "plugins.echo") as testapp:
         assert testapp.get("/api/v1/echo", extra_environ={"HTTP_HOST": host}).json
+
+
+@pytest.mark.parametrize(
+    "allowed", ["", "http://api.example.com", "api.example.com:80", "* a", "a/b", "[::1", "*.a"]
+)
+def test_it_is_a_mistake_to_name_what_is_no_host(tmp_path, allowed):
+    with pytest.raises(SystemExit) as refused, serving(tmp_path, hosts__allowed=allowed):
+        pass
+    assert f"hosts.allowed = {allowed or '(empty)'} (" in str(refused.value)

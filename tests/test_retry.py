@@ -1,5 +1,6 @@
 """Requests that are in each other's way, on a real PostgreSQL: each succeeds, nothing is lost."""
 
+import importlib
 import logging
 from contextlib import closing
 from functools import partial
@@ -154,7 +155,7 @@ def failing(app, times, state="40001"):
 
 
 def test_each_attempt_has_the_body_and_leaves_nothing_behind(serve):
-    import clients  # noqa: PLC0415  (made by the fixture)
+    clients = importlib.import_module("clients")  # made by the fixture
 
     app = serve()
     response = failing(app, 2).post("/api/v1/fail", b"a=b")
@@ -176,7 +177,7 @@ def test_each_attempt_has_the_body_and_leaves_nothing_behind(serve):
     ],
 )
 def test_it_gives_up_at_last(serve, settings, state, attempts, caplog):
-    import clients  # noqa: PLC0415
+    clients = importlib.import_module("clients")
 
     app = serve(**settings)
     caplog.set_level(logging.INFO)

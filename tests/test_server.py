@@ -208,8 +208,14 @@ def test_it_waits_for_a_client_that_is_gone(tmp_path):
         (b"GET / HTTP/1.1\r\n X\r\n\r\n", 400, "Bad Request"),
         (b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413, "Request Entity Too Large"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "Bad Request"),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "Bad Request"),
+        (
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            400,
+            "Bad Request",
+        ),
     ],
-    ids=["header", "broken", "body", "encoding"],
+    ids=["header", "broken", "body", "encoding", "chunks of old", "two lengths"],
 )
 def test_it_refuses_in_json(running, sent, status, message):
     with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as client:

@@ -56,7 +56,9 @@ def configured(write_plugin):
     def make(environ=None, **values):
         section = BASE | {"pyramid.includes": "every"}
         section |= {f"every.{name}": value for name, value in values.items()}
-        section = {k: v for k, v in section.items() if not k.startswith(("jwt.", "passlib."))}
+        section = {
+            k: v for k, v in section.items() if not k.startswith(("auth.", "jwt.", "passlib."))
+        }
         return settings.of(configure(section, environ=environ or {}).registry, "every")
 
     return make
@@ -157,7 +159,7 @@ def test_it_tells_a_plugin_to_go_on_after_a_mistake(write_plugin):
         EVERY_TYPE.replace('"every"', '"strict"').replace("    assert values is", "    _ =")
         + '    if values.number == 1: config.refuse_setting("strict.flag", "not with number 1")\n',
     )
-    section = {k: v for k, v in BASE.items() if k[:3] not in ("jwt", "pas")}
+    section = {k: v for k, v in BASE.items() if k[:3] not in ("aut", "jwt", "pas")}
     section |= {"pyramid.includes": "strict", "strict.number": "many", "strict.flag": "true"}
     with pytest.raises(StartupError) as refusal:
         configure(section, environ={})

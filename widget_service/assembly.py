@@ -14,7 +14,7 @@ from pyramid.registry import Registry
 
 from widget_service import plugins, settings
 from widget_service.settings import Problem, StartupError
-from widget_service.sources import Source, unreadable
+from widget_service.sources import Source, legible, unreadable
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,22 @@ def configure_file(file: str) -> Configurator:
     try:
         found = plaster.get_loader(file, protocols=["wsgi"]).get_wsgi_app_settings()
     except Exception as error:
-        raise StartupError(unreadable(file, error)) from error
+        problems = unreadable(file, error)
+        named = {problem.key for problem in problems}
+        others = [each for each in _problems_beyond(file) if each.key not in named]
+        raise StartupError([*problems, *others]) from error
     return configure(found, file=file, shared=found.global_conf)
+
+
+def _problems_beyond(file: str) -> list[Problem]:
+    """What would be wrong with a file's settings if PasteDeploy could read it."""
+    section, shared = legible(file)
+    if section:
+        try:
+            configure(section, file=file, shared=shared).registry.database.close()
+        except StartupError as error:
+            return error.problems
+    return []
 
 
 def configure(

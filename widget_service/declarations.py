@@ -143,8 +143,11 @@ class Declarations:
 
     def _value(self, key: str, node: colander.SchemaNode) -> Any:
         entry = self.source.entry(key)
+        text = colander.null if entry is None else entry.text
+        if node.missing is None and text == "":
+            text = colander.null  # There is no default, and that is what an empty text says.
         try:
-            return node.deserialize(colander.null if entry is None else entry.text)
+            return node.deserialize(text)
         except colander.Invalid as error:
             self.refuse(key, "; ".join(error.asdict().values()))
             return _default(node)

@@ -27,6 +27,19 @@ class Misdirected(ServiceError):
     status = 421
 
 
+def host_names(node: Any, values: tuple[str, ...]) -> None:
+    """:raises colander.Invalid: neither ``*`` alone nor names and addresses of hosts"""
+    if values != ("*",):
+        if not values:
+            raise colander.Invalid(node, "must name at least one host, or be *")
+        for value in values:
+            found = HOST.fullmatch(value)
+            if found is None or found[2]:
+                raise colander.Invalid(
+                    node, f"{value} is no host; use * alone, or names such as api.example.com"
+                )
+
+
 class HostsSettings(colander.MappingSchema):
     """``hosts.*``"""
 
@@ -34,6 +47,7 @@ class HostsSettings(colander.MappingSchema):
         Listed(Text()),
         ("*",),
         "The host names that requests may be for, without a port; * for any.",
+        host_names,
     )
 
 

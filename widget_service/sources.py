@@ -7,12 +7,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PREFIX = "WIDGET_SERVICE_"
 # What PasteDeploy itself puts beside the values of [DEFAULT] and of the command line.
 PASTE_OWN = frozenset({"here", "__file__"})
+PERCENT = re.compile(r"%%|%\((\w+)\)s")
 KEY = re.compile(r"(?:[gs]et )?([^\s#;=:\[][^=:]*?)\s*[=:]")
+BYTE_ORDER_MARK = "\ufeff"
 SECTION = re.compile(r"\[([^\]]+)\]")
 
 
@@ -168,11 +170,8 @@ class Lines:
         lines.setdefault(key, number)
 
     def _read(self) -> list[str]:
-        try:
-            return self._file.read_text(encoding="utf-8").splitlines() if self._file else []
-        except (OSError, UnicodeDecodeError):
-            # PasteDeploy has read it, or has said why not.
-            return []
+        # Where it cannot be read, PasteDeploy says why not.
+        return _text(self._file).splitlines() if self._file else []
 
 
 def unreadable(file: str, error: Exception) -> list[Problem]:
@@ -183,20 +182,75 @@ def unreadable(file: str, error: Exception) -> list[Problem]:
     :param error: what it raised
     """
     lines = Lines(Path(file))
+    text = _text(Path(file))
+    problems = [
+        *_misread(file, error),
+        *lines.problems,
+        *_no_settings(file, text),
+        *_percent_signs(file, text, lines),
+    ]
+    if not problems or not isinstance(error, configparser.Error | UnicodeDecodeError):
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        problems.insert(0, Problem("[app:main]", None, file, said))
+    return problems
+
+
+def legible(file: str) -> tuple[dict[str, str], dict[str, str]]:
+    """[app:main] and [DEFAULT] of a file that PasteDeploy refuses to read, as far as they go.
+
+    What is wrong with their values is worth saying as well. Nothing is to run with them.
+    """
+    known = {"here": str(Path(file).parent), "__file__": file, "%": "%"}
+    parser, _errors = _lenient(_text(Path(file)))
+
+    def values(section: str, leave_out: Iterable[str]) -> dict[str, str]:
+        return {
+            key: PERCENT.sub(lambda found: known.get(found[1] or "%", found[0]), value)
+            for key, value in (parser.items(section) if section in parser else ())
+            if key not in leave_out
+        }
+
+    return values("app:main", {"use", *parser.defaults()}), values("DEFAULT", ())
+
+
+def _text(file: Path) -> str:
+    """The text of an .ini file, as far as it is UTF-8; none of a file that is not there."""
+    try:
+        return file.read_bytes().decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK)
+    except OSError:
+        return ""
+
+
+def _lenient(text: str, **options: Any) -> tuple[configparser.ConfigParser, list[tuple[int, str]]]:
+    """What is in a broken file, and its lines that are no settings, by number."""
+    parser = configparser.ConfigParser(strict=False, **{"interpolation": None, **options})
+    # As PasteDeploy does: keys keep their case.
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        # What stands before the first section is in none.
+        parser.read_string(f"[none]\n{text}")
+    except configparser.ParsingError as error:
+        return parser, [(number - 1, line) for number, line in error.errors]
+    return parser, []
+
+
+def _misread(file: str, error: Exception) -> Iterator[Problem]:
+    """What stopped PasteDeploy before it came to the settings."""
     if isinstance(error, UnicodeDecodeError):
-        return [Problem(file, None, lines.at(_undecodable_line(file)), "the file is not UTF-8")]
+        where = f"{file}, line {_undecodable_line(file)}"
+        yield Problem(file, None, where, "the file is not UTF-8")
     if isinstance(error, configparser.MissingSectionHeaderError):
         text = "there must be a section before it, such as [app:main]"
-        return [Problem(file, None, lines.at(error.lineno), text)]
-    if isinstance(error, configparser.ParsingError):
-        text = "is no setting; write KEY = VALUE, and begin a continuation with a space"
-        return [Problem(file, None, lines.at(number), text) for number, _line in error.errors]
-    if isinstance(error, configparser.InterpolationError):
-        return [*lines.problems, *_percent_signs(file, lines)]
-    if isinstance(error, configparser.Error) and lines.problems:
-        return lines.problems
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return [Problem("[app:main]", None, file, text)]
+        if error.line.startswith(BYTE_ORDER_MARK):
+            text = "it begins with a byte order mark; save the file as UTF-8 without one"
+        yield Problem(file, None, f"{file}, line {error.lineno}", text)
+
+
+def _no_settings(file: str, text: str) -> Iterator[Problem]:
+    """The lines that are neither a setting nor the continuation of one."""
+    for number, _line in _lenient(text)[1]:
+        hint = "is no setting; write KEY = VALUE, and begin a continuation with a space"
+        yield Problem(file, None, f"{file}, line {number}", hint)
 
 
 def _undecodable_line(file: str) -> int:
@@ -204,12 +258,12 @@ def _undecodable_line(file: str) -> int:
     return len(re.split("[\udc80-\udcff]", valid)[0].split("\n"))
 
 
-def _percent_signs(file: str, lines: Lines) -> Iterator[Problem]:
+def _percent_signs(file: str, text: str, lines: Lines) -> Iterator[Problem]:
     """The values with a ``%`` that is neither ``%%`` nor the name of another value."""
-    parser = configparser.ConfigParser(defaults=dict.fromkeys(PASTE_OWN, ""))
-    # As PasteDeploy does: keys keep their case.
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(file, encoding="utf-8")
+    defaults = dict.fromkeys(PASTE_OWN, "")
+    parser, _errors = _lenient(
+        text, defaults=defaults, interpolation=configparser.BasicInterpolation()
+    )
     shared = parser.defaults()
     sections = [name for name in parser.sections() if name.startswith("app:")]
     own = [(name, key) for name in sections for key in parser[name] if key not in shared]
@@ -218,5 +272,5 @@ def _percent_signs(file: str, lines: Lines) -> Iterator[Problem]:
             parser.get(section, key)
         except configparser.InterpolationError:
             where = lines.default(key) or lines.app(key)
-            text = "a percent sign is written %%, and %(NAME)s must name a value that is there"
-            yield Problem(key, None, where or f"{file}, [{section}]", text)
+            hint = "a percent sign is written %%, and %(NAME)s must name a value that is there"
+            yield Problem(key, None, where or f"{file}, [{section}]", hint)
