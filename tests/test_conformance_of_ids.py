@@ -3,8 +3,18 @@
 import pytest
 
 from widget_service.conformance import *  # noqa: F403  (as the plugins of others do it)
+from widget_service.testing import application, ini_text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plugins():
     return ("plugins.tickets", "widget_service.docs")
+
+
+@pytest.fixture(scope="module")
+def app(plugins, tmp_path_factory):
+    """An application of its own: the one that all other tests share has other plugins."""
+    directory = tmp_path_factory.mktemp("tickets")
+    made = application(ini_text(f"sqlite:///{directory / 'test.sqlite'}", plugins), directory)
+    yield made
+    made.registry.database.close()

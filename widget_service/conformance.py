@@ -101,6 +101,9 @@ class Subject:
     def __init__(self, client: Client, plugins: tuple[str, ...]) -> None:
         self.plugin = plugins[0]
         self.client = client
+        # A fixture for the session that was made for other tests would make all of this empty.
+        included = settings.of(client.registry, "pyramid").includes
+        assert self.plugin in included, f"{self.plugin} is not in the application, {included} are"
         self.prefix = settings.of(client.registry, "rest").prefix
         client.sign_up("somebody@example.com")
         client.sign_up("administrator@example.com", admin=True)

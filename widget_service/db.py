@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -304,7 +305,10 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         # The driver must not begin transactions of its own: it begins too late, and DEFERRED.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {lock_timeout}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        # The file keeps it. While somebody writes a file that is not in that mode yet, it cannot be
+        # set, and SQLite does not wait: another connection will.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
         # Some builds of SQLite ask for less with WAL: a power failure would then undo commits.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
