@@ -177,8 +177,7 @@ class Subject:
             return NOBODY
         if name in creation.fields:
             return _quoted(str(creation.body()[name]))
-        if creation.path not in self.locations:
-            self.call(self.admin, creation)
+        # prepare() has added one.
         assert creation.path in self.locations, (
             f"{operation.path}: no field of POST {creation.path} is named {name}, and its answer "
             "has no Location that says which object was added"
