@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import widget_service
-from widget_service.auth.tokens import INVALID, Claims, Issued, TokenRefused
+from widget_service.auth.tokens import INVALID, Claims, Issued, Signed, TokenRefused
 from widget_service.testing import PASSWORD
 
 SOURCES = Path(widget_service.__file__).parent
@@ -45,16 +45,13 @@ class Plain:
         assert admin is False
         self._issued.append(public_id)
         token = str(len(self._issued))
-        return Issued(token, self.read(token))
+        return Issued(token, self.read(token).claims)
 
     def read(self, token):
         if not token.isdigit():
             raise TokenRefused(INVALID)
-        return Claims(self._issued[int(token) - 1], f"number {token}", 0, 4_000_000_000)
-
-    def check_spelling(self, token):
-        if token.startswith("0"):
-            raise TokenRefused(INVALID)
+        claims = Claims(self._issued[int(token) - 1], f"number {token}", 0, 4_000_000_000)
+        return Signed(claims, 0, as_issued=not token.startswith("0"))
 
 
 class Backwards:

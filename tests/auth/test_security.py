@@ -165,4 +165,4 @@ def test_it_lets_whoever_makes_a_codec_decide_who_is_known(app):
     request = DummyRequest()
     request.rows = app.registry.database.read
     with pytest.raises(TokenRefused, match="Invalid"):
-        codec.callback(codec.read(token), request)
+        codec.callback(codec.read(token).claims, request)

@@ -384,7 +384,7 @@ def test_it_says_blacklisted_to_a_logout_that_another_one_overtook(user):
             row = {"jti": jti, "expires_at": now, "blacklisted_on": now}
             connection.execute(insert(BlacklistedToken), row)
 
-    jti = user.registry.codec.read(user.account.token).jti
+    jti = user.registry.codec.read(user.account.token).claims.jti
     event.listen(engine, "after_cursor_execute", overtake)
     try:
         answer = user.post(LOGOUT, status=401)

@@ -46,6 +46,16 @@ class Claims(NamedTuple):
     exp: int
 
 
+class Signed(NamedTuple):
+    """What is signed in a token; it does not change, while time goes on."""
+
+    claims: Claims
+    # Unix seconds from when on it counts (RFC 7519, 4.1.5).
+    nbf: int
+    # Is it spelled as it was issued?
+    as_issued: bool
+
+
 class Issued(NamedTuple):
     """A new token, and what it says."""
 
@@ -94,18 +104,25 @@ class Codec:
         token = jwt.encode(said, policy.private_key, policy.algorithm, headers=self._headers)
         return Issued(token, claims)
 
-    def read(self, token: str) -> Claims:
-        """The claims of a token that was issued here and has not expired.
+    def read(self, token: str) -> Signed:
+        """What a token says that was issued here and has not expired.
 
         :raises TokenRefused: with the reason
         """
         if len(token) > MAX_LENGTH:
             raise TokenRefused(INVALID)
         # The signature of a text does not change; whether it has expired does.
-        return self._checked(self._signed(token))
+        signed = self._signed(token)
+        now = time.time()
+        late = now + self._policy.leeway
+        if signed.claims.iat > late or signed.nbf > late:
+            raise TokenRefused(INVALID)
+        if signed.claims.exp <= now:
+            raise TokenRefused(EXPIRED)
+        return signed
 
-    def _decode(self, token: str) -> dict[str, Any]:
-        """What is signed in a token, whatever it says.
+    def _decode(self, token: str) -> Signed:
+        """What is signed in a token, at whatever time.
 
         :raises TokenRefused: it was not issued here
         """
@@ -115,9 +132,10 @@ class Codec:
             raise TokenRefused(INVALID) from None
         for key in self._keys.candidates(kid):
             try:
-                return self._decode_with(key, token)
+                said = self._decode_with(key, token)
             except (jwt.PyJWTError, ValueError, RecursionError):
                 continue
+            return _signed(said, as_issued=_is_as_issued(token))
         raise TokenRefused(INVALID)
 
     def _decode_with(self, key: Key, token: str) -> dict[str, Any]:
@@ -131,36 +149,33 @@ class Codec:
             options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
         )
 
-    def check_spelling(self, token: str) -> None:
-        """Refuse another spelling of the signature of a token that was read.
 
-        The decoder skips padding and junk, and the last character has bits that it ignores. The
-        rest of a token has one spelling: the signature covers it as text.
+def _signed(said: dict[str, Any], *, as_issued: bool) -> Signed:
+    """The claims, of the types that tokens of ours have.
 
-        :raises TokenRefused: this is not how the token was issued
-        """
-        signature = token.rpartition(".")[2]
-        if base64url_encode(base64url_decode(signature)).decode("ascii") != signature:
-            raise TokenRefused(INVALID)
+    :raises TokenRefused: one is missing, or something else
+    """
+    exp, iat, nbf = said.get("exp"), said.get("iat"), said.get("nbf", 0)
+    if not (
+        _is_moment(exp)
+        and _is_moment(iat)
+        and _is_moment(nbf)
+        and _is_uuid(said.get("sub"))
+        and _is_uuid(said.get("jti"))
+        and isinstance(said.get("admin"), bool)
+    ):
+        raise TokenRefused(INVALID)
+    return Signed(Claims(said["sub"], said["jti"], iat, exp), nbf, as_issued)
 
-    def _checked(self, claims: dict[str, Any]) -> Claims:
-        now = time.time()
-        late = now + self._policy.leeway
-        exp, iat, nbf = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
-        if not (
-            _is_moment(exp)
-            and _is_moment(iat)
-            and _is_moment(nbf)
-            and _is_uuid(claims.get("sub"))
-            and _is_uuid(claims.get("jti"))
-            and isinstance(claims.get("admin"), bool)
-        ):
-            raise TokenRefused(INVALID)
-        if iat > late or nbf > late:
-            raise TokenRefused(INVALID)
-        if exp <= now:
-            raise TokenRefused(EXPIRED)
-        return Claims(claims["sub"], claims["jti"], iat, exp)
+
+def _is_as_issued(token: str) -> bool:
+    """Is this how the signature of a token is spelled when it is issued?
+
+    The decoder skips padding and junk, and the last character has bits that it ignores. The rest
+    of a token has one spelling: the signature covers it as text.
+    """
+    signature = token.rpartition(".")[2]
+    return base64url_encode(base64url_decode(signature)).decode("ascii") == signature
 
 
 def _is_moment(value: object) -> TypeGuard[int]:
