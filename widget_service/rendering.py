@@ -14,6 +14,8 @@ import orjson
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NOON = 12
+# To look two digits up is four times as fast as to format them.
+TWO = tuple(f"{number:02}" for number in range(100))
 
 
 def dump_json(value: Any) -> bytes:
@@ -50,8 +52,8 @@ def clock(moment: datetime, zone: tzinfo = UTC) -> str:
     there = _in_zone(moment, zone)
     hour = there.hour
     return (
-        f"{there.month:02}/{there.day:02}/{there.year % 100:02} "
-        f"{hour % NOON or NOON:02}:{there.minute:02}:{there.second:02} "
+        f"{TWO[there.month]}/{TWO[there.day]}/{TWO[there.year % 100]} "
+        f"{TWO[hour % NOON or NOON]}:{TWO[there.minute]}:{TWO[there.second]} "
         f"{'AM' if hour < NOON else 'PM'} {there.tzname()}"
     )
 
@@ -68,10 +70,12 @@ def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
     'Mon, 23 Nov 2026 15:04:05 +0000'
     """
     there = _in_zone(moment, zone)
-    # 2026-11-23T15:04:05+00:00
-    iso = there.isoformat(timespec="seconds")
-    year, day, time, offset = iso[:4], iso[8:10], iso[11:19], iso[19:].replace(":", "")
-    return f"{DAYS[there.weekday()]}, {day} {MONTHS[there.month - 1]} {year} {time} {offset}"
+    # strftime has no word of any language for %z.
+    offset = "+0000" if zone is UTC else there.strftime("%z")
+    return (
+        f"{DAYS[there.weekday()]}, {TWO[there.day]} {MONTHS[there.month - 1]} {there.year:04} "
+        f"{TWO[there.hour]}:{TWO[there.minute]}:{TWO[there.second]} {offset}"
+    )
 
 
 def short_date(day: date) -> str:
