@@ -147,7 +147,8 @@ class TestJSON:
         [(200, "application/json", b'{"a":1}'), (204, None, b"")],
     )
     def test_it_renders_a_body_unless_there_is_none(self, status, content_type, body):
-        request = SimpleNamespace(response=Response(status=status))
+        response = Response(status=status, content_type="application/json", charset=None)
+        request = SimpleNamespace(response=response)
         render = rendering.JSONRenderer(None)
         assert render({"a": 1}, {"request": request}) == body
         assert request.response.content_type == content_type

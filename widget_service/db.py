@@ -77,7 +77,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise TypeError(f"{value!r} has no time zone")
         return value.astimezone(UTC)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+    def result_processor(self, dialect: Dialect, _coltype: object) -> Any:
         """What makes UTC of the driver's values: PostgreSQL's are in the session's zone."""
         if dialect.name == "sqlite":
             # Text without a zone. In one step, as a list has hundreds of them.

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from pyramid.response import Response
 
 # Not strftime and email.utils for dates: they are slow, five dates a widget, and %p and %b say
 # what the locale of the process wants.
@@ -27,20 +28,30 @@ def dump_json(value: Any) -> bytes:
         return text.encode("utf-8", "replace")
 
 
+def answer(request: Any, value: Any) -> Response:
+    """The response of a request whose view made ``value``: JSON, whatever the client accepts."""
+    response: Response = request.response
+    if response.status_int == HTTPStatus.NO_CONTENT:
+        response.content_type = None
+    else:
+        response.body = dump_json(value)
+    return response
+
+
 class JSONRenderer:
-    """Pyramid's renderer for every service: JSON, whatever the client accepts."""
+    """The same for views that are no service's."""
 
     def __init__(self, _info: Any) -> None:
         """Pyramid passes what it knows of the view; it makes no difference here."""
 
     def __call__(self, value: Any, system: Any) -> bytes:
         """The body, and its type on the response."""
-        response = system["request"].response
-        if response.status_int == HTTPStatus.NO_CONTENT:
-            response.content_type = None
-            return b""
-        response.content_type = "application/json"
-        return dump_json(value)
+        body: bytes = answer(system["request"], value).body
+        return body
+
+
+def _response(_request: Any) -> Response:
+    return Response(content_type="application/json", charset=None)
 
 
 def clock(moment: datetime, zone: tzinfo = UTC) -> str:
@@ -127,3 +138,9 @@ def digital(span: timedelta) -> str:
     days, hours, minutes, seconds = split(span)
     day = "" if not days else "1 day, " if days == 1 else f"{days} days, "
     return f"{day}{hours:02}:{minutes:02}:{seconds:02}"
+
+
+def includeme(config: Any) -> None:
+    """The renderer, and responses that are of its type from the start."""
+    config.set_response_factory(_response)
+    config.add_renderer("json", JSONRenderer)

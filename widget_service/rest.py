@@ -19,6 +19,7 @@ application, to its ``registry``. Checks run in the order of the contract: permi
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -32,10 +33,11 @@ import cornice
 import multipart
 from cornice.validators import colander_validator
 from pyramid.httpexceptions import exception_response
+from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy.exc import DataError
 
-from widget_service import settings
+from widget_service import rendering, settings
 from widget_service.errors import (
     NOT_FOUND,
     Invalid,
@@ -46,7 +48,6 @@ from widget_service.errors import (
     allowed,
 )
 from widget_service.fields import Opaque, Text, TimeZone, WholeNumber
-from widget_service.rendering import JSONRenderer
 from widget_service.settings import setting
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -111,6 +112,10 @@ class Service(cornice.Service):
 
         post = put = patch = delete = get
 
+    def get_view_wrapper(self, _options: Any) -> Callable[[View], View]:
+        """Cornice asks for it: what is put around each view."""
+        return answering
+
     @property
     def default_validators(self) -> list[Callable[..., None]]:
         """What runs before each view, after the permission check."""
@@ -127,6 +132,21 @@ class Service(cornice.Service):
         raise Invalid(
             {error["name"] or error["location"]: error["description"] for error in request.errors}
         )
+
+
+def answering(view: Any) -> Any:
+    """The view with its value made a response at once.
+
+    Pyramid's rendering would do the same with an event and two adapters on the way, which costs
+    a tenth of a request.
+    """
+
+    @functools.wraps(view)
+    def answer(request: Any) -> Any:
+        value = view(request)
+        return value if isinstance(value, Response) else rendering.answer(request, value)
+
+    return answer
 
 
 def load_context(request: Any, **_options: Any) -> None:
@@ -378,7 +398,7 @@ def includeme(config: Any) -> None:
     # Ours are in errors.py; with Cornice's as well, every one of them would be a conflict.
     config.registry.settings["handle_exceptions"] = "false"
     config.include(cornice)
-    config.add_renderer("json", JSONRenderer)
+    config.include(rendering)
     config.add_view_deriver(documented)
     # The default one reads request.params, and so fails on the very body that is refused.
     config.set_locale_negotiator(lambda _request: None)
