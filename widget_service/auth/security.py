@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyramid.authorization import ACLHelper
 from pyramid.httpexceptions import HTTPForbidden
 from pyramid.interfaces import ISecurityPolicy
-from pyramid.request import RequestLocalCache
 from zope.interface import implementer
 
 from widget_service import settings
@@ -24,11 +22,11 @@ from widget_service.principals import (
     for_users,
 )
 
+UNKNOWN = object()
 NOT_AN_ADMINISTRATOR = "You are not an administrator"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The user of a request, as the database has it now, and the token that said so.
 
     Not the row: it stays true after the transaction, and nobody can write through it.
@@ -49,13 +47,11 @@ class BearerPolicy:
     def __init__(self, registry: Any) -> None:
         self._registry = registry
         self._realms = settings.of(registry, "auth")
-        # One look-up a request, however often somebody asks.
-        self._cache = RequestLocalCache(self._look_up)
         self._acl = ACLHelper()
 
     def identity(self, request: Any) -> Identity | None:
         """The user; None for a request without a token that counts."""
-        found = self._cache.get_or_create(request)
+        found = self._found(request)
         return found if isinstance(found, Identity) else None
 
     def authenticated_userid(self, request: Any) -> str | None:
@@ -65,7 +61,7 @@ class BearerPolicy:
 
     def permits(self, request: Any, context: Any, permission: str) -> Any:
         """Pyramid's Allowed, or a refusal that knows its answer (RFC 6750, 3)."""
-        found = self._cache.get_or_create(request)
+        found = self._found(request)
         allowed = self._acl.permits(context, _principals(found), permission)
         if allowed:
             return allowed
@@ -89,6 +85,13 @@ class BearerPolicy:
     def forget(self, _request: Any, **_kw: Any) -> list[tuple[str, str]]:
         """No headers: logging out is a request of its own."""
         return []
+
+    def _found(self, request: Any) -> Identity | TokenRefused | None:
+        """One look-up a request, however often somebody asks."""
+        found = getattr(request, "bearer", UNKNOWN)
+        if found is UNKNOWN:
+            found = request.bearer = self._look_up(request)
+        return found  # type: ignore[return-value]
 
     def _look_up(self, request: Any) -> Identity | TokenRefused | None:
         codec = self._registry.codec
