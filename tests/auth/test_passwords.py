@@ -1,8 +1,12 @@
 """Hashes of passwords, and which settings of passlib.* do not start."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import pytest
 
-from widget_service.auth.passwords import Passwords
+from widget_service.auth.passwords import Passwords, give_memory_back
 
 CHEAP = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
 PBKDF2 = {"schemes": ("pbkdf2_sha256",), "pbkdf2_sha256__rounds": "10"}
@@ -117,3 +121,26 @@ def test_it_does_not_start_with_options_that_do_not_work(refusal, options, reaso
 def test_it_takes_what_passlib_takes(make_app, options):
     user = make_app(options).sign_up("user@example.com", "a password")
     user.log_in("user@example.com", "a password")
+
+
+def test_it_keeps_no_memory_of_what_it_hashed():
+    def memory():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        (line,) = (each for each in lines if each.startswith("VmRSS"))
+        return int(line.split()[1])
+
+    together = threading.Barrier(8)
+    costly = make(argon2__memory_cost=19456)
+    hashed = costly.hash("a password")
+
+    def verify(_number):
+        # Each in a thread of its own.
+        together.wait(10)
+        return costly.verify("a password", hashed)
+
+    give_memory_back()
+    before = memory()
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(verify, range(8)))
+        # Of eight times 19 MiB.
+        assert memory() - before < 2 * 19456
