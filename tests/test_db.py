@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -110,6 +111,14 @@ def test_it_reads_while_another_connection_writes(notes, database):
         other.execute(insert(Note).values(text="a"))
         assert counted(notes) == 0
     assert counted(notes) == 1
+
+
+def test_it_lets_writers_of_one_process_take_turns_at_sqlite(tmp_path):
+    # Not in SQLite, whose pauses between attempts get longer: a connection is what they wait for.
+    with serving(tmp_path, "plugins.notes", database__lock_timeout="1") as testapp:
+        engine = testapp.app.registry.database.write_engine
+        with engine.begin(), pytest.raises(PoolTimeoutError):
+            engine.connect()
 
 
 def test_it_sends_one_statement_for_a_read(notes):

@@ -147,16 +147,21 @@ class SQLAlchemySettings(colander.MappingSchema):
     pool_size = setting(
         WholeNumber(),
         5,
-        "Connections for writing that each process keeps; each thread has one more for reading.",
+        "Connections to PostgreSQL for writing that each process keeps, SQLite has one; each thread "
+        "has one more for reading.",
         colander.Range(1, 10_000),
     )
     max_overflow = setting(
-        WholeNumber(), 10, "Connections on top of these, under load.", colander.Range(0, 10_000)
+        WholeNumber(),
+        10,
+        "Connections to PostgreSQL on top of these, under load.",
+        colander.Range(0, 10_000),
     )
     pool_timeout = setting(
         WholeNumber(),
         5,
-        "How long a request waits for a connection before it is answered 503, in seconds.",
+        "How long a request waits for a connection to PostgreSQL before it is answered 503, in "
+        "seconds; on SQLite that is database.lock_timeout.",
         colander.Range(0, 600),
     )
     pool_recycle = setting(
@@ -263,7 +268,10 @@ class Request(PyramidRequest):
     ) -> Sequence[Any]:
         """The rows of a statement, inside the request's transaction where it has one."""
         if is_unsafe(self):
-            return self.dbsession.execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
+            session = self.dbsession
+            # What a session's own execution would do first; its rest is for objects, and slow.
+            session.flush()
+            return session.connection().execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
         return self.read(statement, parameters)
 
 
@@ -297,8 +305,11 @@ def is_sqlite(url: str) -> bool:
 
 
 def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
-    # A connection to a file is not lost, and one transaction writes at a time.
+    # A connection to a file is not lost.
     options = {**options, "pool_pre_ping": False, "isolation_level": None}
+    # One transaction writes at a time. Threads of this process take turns at one connection: to
+    # try again and again in SQLite, with longer and longer pauses, would let some wait for long.
+    options |= {"pool_size": 1, "max_overflow": 0, "pool_timeout": lock_timeout / 1000}
     engine = create_engine(**_for_reading(options) if read_only else options)
 
     @event.listens_for(engine, "connect")
