@@ -147,8 +147,8 @@ class SQLAlchemySettings(colander.MappingSchema):
     pool_size = setting(
         WholeNumber(),
         5,
-        "Connections to PostgreSQL for writing that each process keeps, SQLite has one; each thread "
-        "has one more for reading.",
+        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; each "
+        "thread has one more for reading.",
         colander.Range(1, 10_000),
     )
     max_overflow = setting(
