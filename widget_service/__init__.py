@@ -43,6 +43,8 @@ def includeme(config: Any) -> None:
     config.include(".retry")
     config.include(".events")
     config.include(".migrations")
+    config.include(".backup")
+    config.include(".database_check")
     config.include(".resources")
     config.include(".security")
     config.include(".errors")

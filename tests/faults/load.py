@@ -72,6 +72,10 @@ class Load:
             thread.join()
         assert self._errors == []
 
+    def certain(self):
+        """What is known of widgets and users now, but for those with a write under way."""
+        return {key: value for key, [value, *more] in dict(self.known).items() if not more}
+
     def wait_for(self, acknowledged):
         """Return when there are that many more acknowledged writes."""
         self._wait_until(self._acknowledged + acknowledged, lambda: self._acknowledged)

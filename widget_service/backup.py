@@ -1,0 +1,125 @@
+"""``widget-service backup FILE``: a copy of the database as it is at one moment, while it is used.
+
+SQLite's is a database file, by its online backup; PostgreSQL's is an archive of pg_dump's, for
+pg_restore.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from widget_service.db import is_sqlite
+
+# What the copy cannot know; the operator must.
+WARNING = (
+    "Tokens that are logged out and administrators who are demoted from now on are good again in a "
+    "database that is restored from it: give that one a new key to sign tokens with."
+)
+
+
+class BackupError(Exception):
+    """There is no copy; the text is for the operator."""
+
+
+def backup(registry: Any, args: argparse.Namespace) -> None:
+    """The command.
+
+    :raises CommandError: the file is there already or cannot be written, or there is nothing to
+        copy, or nothing to copy it with
+    """
+    # Not above: cli composes the application, and so imports this module.
+    from widget_service.cli import CommandError  # noqa: PLC0415
+
+    sqlite = is_sqlite(registry.database.write_engine.url)
+    target = Path(args.file)
+    try:
+        with _new_file(target) as unfinished:
+            (_copy_sqlite if sqlite else _dump_postgresql)(registry.database, unfinished)
+    except BackupError as error:
+        raise CommandError(str(error)) from error
+    except (OSError, sqlite3.Error) as error:
+        raise CommandError(f"{target} cannot be written: {error}") from error
+    print(f"{target} has a copy of the database. {WARNING}")
+
+
+@contextmanager
+def _new_file(target: Path) -> Iterator[Path]:
+    """A file to write to, which is ``target`` once all went well, and gone otherwise.
+
+    :raises BackupError: there is one already
+    """
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    for each in (target, unfinished):
+        if each.exists():
+            raise BackupError(f"{each} is there already, and is not overwritten")
+    # For nobody else to read: it has addresses and hashes of passwords.
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield unfinished
+        with unfinished.open("rb") as written:
+            os.fsync(written.fileno())
+        unfinished.rename(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _copy_sqlite(database: Any, target: Path) -> None:
+    source = database.read_engine.raw_connection()
+    with closing(source), closing(sqlite3.connect(target)) as copy:
+        # In one step, which is one transaction that reads: writers do not disturb it, nor it them.
+        source.dbapi_connection.backup(copy)
+        # All in one file.
+        copy.execute("PRAGMA journal_mode = DELETE")
+        if copy.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
+            # SQLite makes a file of whatever name it is given; this one is wrong.
+            raise BackupError(f"{database.read_engine.url.database} has nothing to copy")
+
+
+def _dump_postgresql(database: Any, target: Path) -> None:
+    connection, password = _as_libpq_has_it(database.read_engine)
+    command = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={connection}"]
+    if shutil.which("pg_dump") is None:
+        command[2] = "--file=FILE"
+        text = f"pg_dump is not installed here; where it is, run: {shlex.join(command)}"
+        raise BackupError(text)
+    # In the environment: everybody on the machine can see arguments.
+    secret = {} if password is None else {"PGPASSWORD": password}
+    done = subprocess.run(  # noqa: S603  (a program of the operator's machine, arguments of the .ini)
+        command, env=os.environ | secret, check=False, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    if done.returncode:
+        raise BackupError(f"pg_dump says: {done.stderr.strip()}")
+
+
+def _as_libpq_has_it(engine: Any) -> tuple[str, str | None]:
+    """Where the database is, as PostgreSQL's own programs take it, and the password."""
+    # Not above: only who has PostgreSQL needs to have the driver.
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415
+    from psycopg.pq import Conninfo  # noqa: PLC0415
+
+    # Others are for the driver alone.
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    password = arguments.pop("password", None)
+    return make_conninfo(**{k: v for k, v in arguments.items() if k in known}), password
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="to write to; must not be there yet")
+
+
+def includeme(config: Any) -> None:
+    """Add the command."""
+    # Before migrations is when a copy is wanted most.
+    config.add_command(
+        "backup", backup, _arguments, help="copy the database while it is used", unmigrated=True
+    )

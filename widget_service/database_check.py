@@ -1,0 +1,80 @@
+"""``widget-service check-database``: is the database whole, and the one that the plugins expect?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from alembic.util import CommandError as AlembicError
+from sqlalchemy import Connection, ForeignKeyConstraint, and_, exists, func, inspect, select
+
+from widget_service import migrations
+from widget_service.db import Base, is_sqlite
+
+
+def check(registry: Any, _args: argparse.Namespace) -> None:
+    """The command: print what was looked at.
+
+    :raises CommandError: with everything that is wrong
+    """
+    # Not above: cli composes the application, and so imports this module.
+    from widget_service.cli import CommandError  # noqa: PLC0415
+
+    found = list(problems(registry))
+    if found:
+        raise CommandError("\n".join(found))
+    pages = "pages, " if is_sqlite(registry.database.read_engine.url) else ""
+    print(f"the database is well: {pages}foreign keys, migrations, tables and columns")
+
+
+def problems(registry: Any) -> Iterator[str]:
+    """What is wrong with the database of an application.
+
+    :raises SQLAlchemyError: the database does not answer, or is too broken to
+    """
+    with registry.database.read_engine.connect() as connection:
+        if is_sqlite(connection.engine.url):
+            said = connection.exec_driver_sql("PRAGMA integrity_check").scalars()
+            yield from (f"pages: {line}" for line in said if line != "ok")
+        yield from _orphans(connection, migrations.tables(registry))
+    try:
+        yield from (f"migrations: {each} is missing" for each in migrations.outstanding(registry))
+    except AlembicError as error:
+        yield f"migrations: {error}"
+    yield from (f"tables: {_in_words(each)}" for each in migrations.differences(registry))
+
+
+def _in_words(difference: Any) -> str:
+    """What would have to be done about it, such as ``add_column widget deadline``."""
+    # Those of one column come together in a list.
+    parts = sum(difference, ()) if isinstance(difference, list) else difference
+    told = (getattr(each, "name", each) for each in parts if not isinstance(each, dict))
+    return " ".join(str(each) for each in told if each is not None)
+
+
+def _orphans(connection: Connection, ours: frozenset[str]) -> Iterator[str]:
+    """Rows that refer to none; a database that was loaded with its checks off may have some."""
+    present = ours.intersection(inspect(connection).get_table_names())
+    for table in Base.metadata.sorted_tables:
+        for constraint in table.foreign_key_constraints:
+            if {table.name, constraint.referred_table.name} <= present:
+                count = connection.scalar(_count(constraint))
+                if count:
+                    yield f"foreign keys: {count} row(s) of {table.name} break {constraint.name}"
+
+
+def _count(constraint: ForeignKeyConstraint) -> Any:
+    """How many rows refer to none; one that has a NULL in it need not (MATCH SIMPLE)."""
+    parent = constraint.referred_table.alias()
+    pairs = [(each.parent, parent.c[each.column.name]) for each in constraint.elements]
+    refers = and_(*(own.is_not(None) for own, _other in pairs))
+    found = exists().where(*(own == other for own, other in pairs))
+    return select(func.count()).select_from(constraint.table).where(refers, ~found)
+
+
+def includeme(config: Any) -> None:
+    """Add the command."""
+    config.add_command(
+        "check-database", check, help="say whether the database is well", unmigrated=True
+    )
