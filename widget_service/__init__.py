@@ -55,3 +55,4 @@ def includeme(config: Any) -> None:
     # The outermost tweens, after the transaction's is there.
     config.include(".headers")
     config.include(".cors")
+    config.include(".timing")

@@ -24,8 +24,10 @@ import pytest
 from sqlalchemy import inspect
 
 from widget_service import migrations, settings
+from widget_service.docs import operations
 from widget_service.plugins import Plugins
-from widget_service.testing import Client, application, ini_text
+from widget_service.rest import most_statements
+from widget_service.testing import Client, application, ini_text, statements
 
 __all__ = [
     "test_it_answers_hostile_values_as_documented",
@@ -105,6 +107,7 @@ class Subject:
         included = settings.of(client.registry, "pyramid").includes
         assert self.plugin in included, f"{self.plugin} is not in the application, {included} are"
         self.prefix = settings.of(client.registry, "rest").prefix
+        self.budgets = dict(self._budgets())
         client.sign_up("somebody@example.com")
         client.sign_up("administrator@example.com", admin=True)
         document = client.get(f"{self.prefix}/openapi.json").json
@@ -143,7 +146,10 @@ class Subject:
         if operation.fields and not options:
             options = _json(operation.body())
         url = self.prefix + (path or self.path(operation))
-        answer = who.request(url, method=method, expect_errors=True, **options)
+        with statements(self.client.registry) as sent:
+            answer = who.request(url, method=method, expect_errors=True, **options)
+        most = self.budgets[operation[:2]]
+        assert len(sent) <= most, f"{method} {url} {options}: more than {most} of {sent}"
         status = int(answer.status_int)
         if status >= 400:
             _check_refusal(f"{method} {url} {options}", answer)
@@ -189,6 +195,13 @@ class Subject:
         collection, brace, _rest = operation.path.partition("/{")
         ours = (o for o in self.operations if brace and o[:2] == ("post", collection))
         return next(ours, None)
+
+    def _budgets(self) -> Iterator[tuple[tuple[str, str], int]]:
+        """How many SQL statements each operation may send."""
+        for service in operations.documented(self.client.registry):
+            for method, _view, options in service.definitions:
+                key = method.lower(), operations.plain_path(service.path)
+                yield key, most_statements(method, options)
 
     def _operations(self, paths: dict[str, Any]) -> Iterator[Operation]:
         ours = self.routes()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +47,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # How long PostgreSQL's host has to answer, in seconds. The driver's own patience is two minutes.
 CONNECT_TIMEOUT = 5
+
+OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 class Base(DeclarativeBase):
@@ -224,6 +226,26 @@ class Database:
         self.read_engine = make(options, lock_timeout, read_only=True)
         self.reader = Reader(self.read_engine)
         self.read = self.reader.rows
+
+    def observe(self, note: Callable[[str], None]) -> Callable[[], None]:
+        """Call ``note`` with each statement that is sent, those of transactions left out.
+
+        :returns: what ends that
+        """
+
+        def sent(*event_arguments: Any) -> None:
+            text = event_arguments[2]
+            if not text.startswith(OF_TRANSACTIONS):
+                note(text)
+
+        event.listen(self.write_engine, "before_cursor_execute", sent)
+        self.reader.observers.append(note)
+
+        def end() -> None:
+            event.remove(self.write_engine, "before_cursor_execute", sent)
+            self.reader.observers.remove(note)
+
+        return end
 
     def close(self) -> None:
         """Give every connection back to the database."""

@@ -65,10 +65,10 @@ MAX_DEPTH = 32
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
-# What a service or an operation tells the documentation: cornice_swagger's options, whose own
-# predicates make a service unreachable when one of them is an empty list, and crash pviews; and
-# two of ours: documented=False keeps a service out, preconditions=True says that an operation
-# calls check_preconditions.
+# What a service or an operation tells the documentation and the tests: cornice_swagger's options,
+# whose own predicates make a service unreachable when one of them is an empty list, and crash
+# pviews; and three of ours: documented=False keeps a service out, preconditions=True says that an
+# operation calls check_preconditions, statements=4 how many SQL statements it may send.
 DOCUMENTATION = (
     "response_schemas",
     "tags",
@@ -76,7 +76,13 @@ DOCUMENTATION = (
     "api_security",
     "documented",
     "preconditions",
+    "statements",
 )
+
+# How many SQL statements a view may send that says nothing else. Of two reads one finds out who
+# asks; a write does that, looks for what is there, writes, and reads what came of it.
+STATEMENTS = {"GET": 2, "HEAD": 2}
+STATEMENTS_OF_A_WRITE = 5
 
 
 def api_prefix(node: Any, value: str) -> None:
@@ -200,6 +206,15 @@ def _texts(value: Any) -> Iterator[str]:
 def _is_storable(text: str) -> bool:
     """Neither a NUL, which PostgreSQL has no place for, nor half of a surrogate pair."""
     return "\0" not in text and (text.isascii() or not SURROGATE.search(text))
+
+
+def most_statements(method: str, options: Mapping[str, Any]) -> int:
+    """How many SQL statements a view may send; tests of conformance hold it to that.
+
+    :param options: the view's
+    """
+    most: int = options.get("statements", STATEMENTS.get(method, STATEMENTS_OF_A_WRITE))
+    return most
 
 
 def check_preconditions(request: Any, etag: str | None) -> None:

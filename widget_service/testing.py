@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 import plaster
 import pytest
 import webtest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from widget_service import migrations
@@ -141,19 +141,11 @@ def application(ini: str, directory: Path) -> Any:
 def statements(registry: Any) -> Iterator[list[str]]:
     """The SQL statements that are sent to the database meanwhile, transactions' own left out."""
     sent: list[str] = []
-
-    def note(*args: Any) -> None:
-        if not args[2].startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
-            sent.append(args[2])
-
-    database = registry.database
-    event.listen(database.write_engine, "before_cursor_execute", note)
-    database.reader.observers.append(sent.append)
+    end = registry.database.observe(sent.append)
     try:
         yield sent
     finally:
-        event.remove(database.write_engine, "before_cursor_execute", note)
-        database.reader.observers.remove(sent.append)
+        end()
 
 
 def empty(registry: Any) -> None:
