@@ -34,16 +34,16 @@ class Passwords:
         :raises ValueError: the first scheme is not fit for passwords, or its hashes are too long
         """
         self._context = CryptContext(**options)
-        # All of them now: a scheme whose library is missing would fail at somebody's login.
-        for scheme in self._context.schemes():
-            self._context.handler(scheme).hash(TRIAL)
         if "rounds" not in self._context.handler().setting_kwds:
             raise ValueError(f"{self._context.default_scheme()} is too fast for new hashes")
-        if len(self.hash(TRIAL)) > HASH_LENGTH:
+        # All of them now: a scheme whose library is missing would fail at somebody's login.
+        for scheme in self._context.schemes():
+            if scheme != self._context.default_scheme():
+                self._context.handler(scheme).hash(TRIAL)
+        # What the password of a user who does not exist is compared with.
+        self._decoy = self.hash(TRIAL)
+        if len(self._decoy) > HASH_LENGTH:
             raise ValueError(f"hashes would have more than {HASH_LENGTH} characters")
-        # The hash that it compares with is made at the first call, which must not be a login:
-        # that one would take twice the time.
-        self._context.dummy_verify()
 
     def hash(self, password: str) -> str:
         """A salted hash, with its parameters in it."""
@@ -63,7 +63,7 @@ class Passwords:
                 # error's text, which quotes the hash.
                 why = type(error).__name__
                 log.error("a password hash cannot be verified: %s", why)  # noqa: TRY400  (no bug)
-        self._context.dummy_verify()
+        self._context.verify(password, self._decoy)
         return False
 
     def upgraded(self, password: str, password_hash: str) -> str | None:
