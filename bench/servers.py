@@ -25,7 +25,7 @@ WORK = HERE / ".data"
 
 # As many threads as waitress has; by itself it would have hundreds, each with a connection.
 GRANIAN = (
-    "{bin}/granian --interface wsgi --workers 1 --blocking-threads 4 --host 127.0.0.1 "
+    "{bin}/granian --interface wsgi --workers 1 --blocking-threads 20 --host 127.0.0.1 "
     "--port {port} --log-level warning "
 )
 WAITRESS = "{bin}/waitress-serve --listen=127.0.0.1:{port} --threads=4 --ident= "
