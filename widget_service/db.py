@@ -42,6 +42,7 @@ from sqlalchemy.types import TypeDecorator
 from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.reading import Reader
 from widget_service.settings import importable, setting
+from widget_service.stale_plans import give_up_connections
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -378,7 +379,9 @@ def _postgresql_engine(options: Mapping[str, Any], lock_timeout: int, *, read_on
     # The URL may name others, which come last and so count.
     arguments = patience(url) | {"options": f"{switches} {url.query.get('options', '')}"}
     options = {**options, "connect_args": arguments}
-    return create_engine(**_for_reading(options) if read_only else options)
+    engine = create_engine(**_for_reading(options) if read_only else options)
+    event.listen(engine, "handle_error", give_up_connections)
+    return engine
 
 
 def patience(url: URL) -> dict[str, Any]:

@@ -51,10 +51,15 @@ def add_migrations(config: Any, location: str) -> None:
 
 
 def scripts(registry: Any) -> ScriptDirectory:
-    """The revisions of all included plugins."""
-    return ScriptDirectory(
-        str(Path(__file__).parent), version_locations=[*map(_folder, registry.migrations)]
-    )
+    """The revisions of all included plugins, as they were when somebody first asked.
+
+    A newer release that is installed while this process runs brings some that it knows nothing of.
+    """
+    if registry.scripts is None:
+        registry.scripts = ScriptDirectory(
+            str(Path(__file__).parent), version_locations=[*map(_folder, registry.migrations)]
+        )
+    return registry.scripts  # type: ignore[no-any-return]
 
 
 def branches(registry: Any, plugin: str) -> list[str]:
@@ -317,6 +322,7 @@ def _folder(location: str) -> str:
 def includeme(config: Any) -> None:
     """The directive add_migrations, the command, and the check at start."""
     config.registry.migrations = []
+    config.registry.scripts = None
     config.add_directive("add_migrations", add_migrations)
     config.add_subscriber(at_start, ApplicationCreated)
     config.add_command(

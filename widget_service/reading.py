@@ -18,6 +18,8 @@ from typing import Any
 from sqlalchemy import Dialect, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
+from widget_service.stale_plans import is_stale
+
 # Statements are built once, at module level; to build one for each request only makes it slow.
 KEPT_STATEMENTS = 500
 
@@ -110,8 +112,8 @@ class Reader:
         except self._error as error:
             if not self._is_lost(error):
                 raise self._wrapped(error, compiled, lost=False) from error
-        # The database closed it while nobody used it. To read twice does no harm, and costs less
-        # than to try each connection before it is used.
+        # The database closed it while nobody used it, or was migrated. To read twice does no harm,
+        # and costs less than to try each connection before it is used.
         try:
             return compiled.run(self._connection(), values)
         except self._error as error:
@@ -134,7 +136,11 @@ class Reader:
         """Is the thread's connection of no more use? Then the next call makes another one."""
         kept = getattr(self._thread, "connection", None)
         dialect: Any = self._engine.dialect
-        lost = kept is None or dialect.is_disconnect(error, kept.dbapi_connection, None)
+        lost = (
+            kept is None
+            or is_stale(error)
+            or dialect.is_disconnect(error, kept.dbapi_connection, None)
+        )
         if lost and kept is not None:
             self._thread.connection = None
             kept.invalidate()

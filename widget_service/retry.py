@@ -25,6 +25,7 @@ from widget_service import settings
 from widget_service.db import SAFE_METHODS
 from widget_service.fields import WholeNumber
 from widget_service.settings import setting
+from widget_service.stale_plans import is_stale
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,9 @@ class RetrySettings(colander.MappingSchema):
 
 def is_transient(error: BaseException | None) -> bool:
     """Was the transaction refused for no fault of its own?"""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in SQLSTATES
+    if not isinstance(error, DBAPIError):
+        return False
+    return getattr(error.orig, "sqlstate", None) in SQLSTATES or is_stale(error.orig)
 
 
 def once(request: Request, key: object, make: Callable[[], Kept]) -> Kept:

@@ -15,6 +15,7 @@ pyramid.includes =
     widget_service.auth
     widget_service.widgets
     widget_service.docs
+    {plugins}
 sqlalchemy.url = {url}
 database.migrate_at_start = true
 database.lock_timeout = {lock_timeout}
@@ -37,13 +38,18 @@ listen = localhost:{port}
 class Cluster:
     """Server processes, by the number of each; they end with the ``with`` block."""
 
-    def __init__(self, directory, url, processes, lock_timeout=5000):
-        """:param lock_timeout: of the database, in milliseconds"""
+    def __init__(self, directory, url, processes, lock_timeout=5000, plugins=()):
+        """
+        :param lock_timeout: of the database, in milliseconds
+        :param plugins: in addition to those that everybody has
+        """
         self.directory = directory
         self.ports = [free_port() for _each in range(processes)]
         self._servers = {}
         self._last = contextlib.ExitStack()
-        text = INI.format(url=url.replace("%", "%%"), lock_timeout=lock_timeout)
+        text = INI.format(
+            url=url.replace("%", "%%"), lock_timeout=lock_timeout, plugins="\n    ".join(plugins)
+        )
         text += "".join(SERVER.format(port=port) for port in self.ports)
         (directory / "service.ini").write_text(text, encoding="utf-8")
 
@@ -85,6 +91,10 @@ class Cluster:
         """Run a command of the service to its end."""
         done = run("widget-service", "-c", "service.ini", *arguments, cwd=self.directory)
         assert done.returncode == 0, done.stderr
+
+    def is_ready(self, number):
+        """Does a process say that it can serve?"""
+        return ask(self.ports[number], "GET", "/__heartbeat__")[0] == 200
 
     def ask(self, number, method, path, fields=None, token=None):
         """Send a request to a process; the status, the headers and the parsed body."""
