@@ -1,5 +1,10 @@
 """Cross-origin requests (the Fetch standard, 3.2), never with credentials.
 
+A plugin whose answers have headers that browsers are to show to their pages names them in its
+includeme::
+
+    config.expose_headers("Gadget-Count")
+
 A tween and not Cornice's own support, which keeps its origins on process-wide objects, so that a
 second application in the process would answer with the first one's.
 """
@@ -51,9 +56,18 @@ class CorsSettings(colander.MappingSchema):
     )  # fmt: skip
 
 
+def expose_headers(config: Any, *names: str) -> None:
+    """Let pages of other origins read these headers of answers (a directive)."""
+    for name in names:
+        introspectable = config.introspectable("exposed headers", name, name, "header")
+        config.action(("exposed header", name), introspectables=(introspectable,))
+        config.registry.exposed_headers.append(name)
+
+
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
     """Add the headers to every response, errors included."""
     values = settings.of(registry, "cors")
+    exposed = ", ".join([EXPOSED, *registry.exposed_headers])
 
     def cors_tween(request: Any) -> Any:
         response = handler(request)
@@ -66,7 +80,7 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
             if origin not in values.origins:
                 return response
             headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Expose-Headers"] = EXPOSED
+        headers["Access-Control-Expose-Headers"] = exposed
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
             headers["Access-Control-Allow-Headers"] = values.allow_headers
@@ -79,6 +93,8 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
 def includeme(config: Any) -> None:
     """Put the tween outside of all others: whatever they answer, it needs the headers."""
     config.declare_settings("cors", CorsSettings())
+    config.registry.exposed_headers = []
+    config.add_directive("expose_headers", expose_headers)
     # After every plugin has added its tweens: the last one added is the outermost. add_tween
     # itself is too early for that, whenever it is called.
     config.action("cors", _add_tween, args=(config.registry,), order=PHASE3_CONFIG + 1)

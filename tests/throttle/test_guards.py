@@ -356,6 +356,11 @@ def test_it_is_documented_where_it_applies(serve):
     }
 
 
+def test_it_lets_pages_of_other_origins_read_what_is_left(serve):
+    exposed = serve().get("/nothing", status=404).headers["Access-Control-Expose-Headers"]
+    assert exposed.endswith(", Retry-After, RateLimit, RateLimit-Policy")
+
+
 def test_it_is_not_documented_where_it_is_off(serve):
     assert list(documented(serve())) == [set(), set()]
     (login_only, _) = documented(serve(login_address="1/minute"))

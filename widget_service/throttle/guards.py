@@ -190,6 +190,7 @@ def may_refuse(registry: Any, service: rest.Service, method: str, args: dict[str
 def includeme(config: Any) -> None:
     """Add the deriver, and 429 to what the documentation says of operations that it guards."""
     config.add_view_deriver(throttled)
+    config.expose_headers("RateLimit", "RateLimit-Policy")
     config.declare_answer(
         "429", TooMany(description="Too many requests; Retry-After says when to ask again."),
         may_refuse,
