@@ -234,9 +234,10 @@ CREATE TRIGGER in_the_way BEFORE INSERT ON issued_token FOR EACH ROW EXECUTE FUN
 """
 
 
-def test_passwords_are_hashed_once_however_often_a_transaction_is_tried(
-    postgresql, tmp_path, monkeypatch
+def test_what_is_slow_and_what_is_audited_happens_once_however_often_a_transaction_is_tried(
+    postgresql, tmp_path, monkeypatch, caplog
 ):
+    caplog.set_level(logging.INFO, "widget_service.audit")
     with postgresql_database(postgresql, "retry_hashes") as url:
         app = application(ini_text(url), tmp_path)
         hashing = []
@@ -255,6 +256,12 @@ def test_passwords_are_hashed_once_however_often_a_transaction_is_tried(
             assert hashing == ["hash", "verify", "upgraded"]
             change = {"current_password": "123456", "new_password": "654321"}
             client.with_token(token).put("/api/v1/auth/password", change)
+        audited = [each.message for each in caplog.records if each.name == "widget_service.audit"]
+        assert [line.partition(",")[0] for line in audited] == [
+            "register: success",
+            "login: success",
+            "password change: success",
+        ]
 
 
 def noting(notes, passwords, name):

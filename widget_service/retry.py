@@ -63,6 +63,14 @@ def is_transient(error: BaseException | None) -> bool:
     return getattr(error.orig, "sqlstate", None) in SQLSTATES or is_stale(error.orig)
 
 
+def is_tried_again(request: Request) -> bool:
+    """Does nobody get the answer of this attempt, which is over?"""
+    if not (request.environ.get(MORE) and is_transient(request.exception)):
+        return False
+    # Waitress's input is a file; WebOb makes one of any other when somebody asks for the body.
+    return not request.content_length or hasattr(request.body_file_raw, "seek")
+
+
 def once(request: Request, key: object, make: Callable[[], Kept]) -> Kept:
     """What ``make`` answers, called at the first attempt alone: for what is slow.
 
@@ -84,24 +92,16 @@ def execution_policy(environ: dict[str, Any], router: Any) -> Any:
         environ[MORE] = True
         with router.request_context(environ) as request:
             response = router.invoke_request(request)
-            if not (is_transient(request.exception) and _rewind(request)):
+            if not is_tried_again(request):
                 return response
+            if hasattr(request.body_file_raw, "seek"):
+                request.body_file_raw.seek(0)
         log.info("attempt %d of %d was in the way of another request", number, attempts)
         # Not in step with it.
         longest = min(PAUSE * 2 ** (number - 1), LONGEST_PAUSE)
         time.sleep(random.uniform(0, longest))  # noqa: S311  (no secret)
     environ[MORE] = False
     return default_execution_policy(environ, router)
-
-
-def _rewind(request: Request) -> bool:
-    """Let the body be read again; False where that cannot be."""
-    # Waitress's input is a file; WebOb makes one of any other when somebody asks for the body.
-    seek = getattr(request.body_file_raw, "seek", None)
-    if seek is None:
-        return not request.content_length
-    seek(0)
-    return True
 
 
 def includeme(config: Any) -> None:

@@ -17,6 +17,7 @@ from pyramid.events import NewResponse
 from pyramid.httpexceptions import HTTPForbidden
 
 from widget_service.principals import Refused
+from widget_service.retry import is_tried_again
 
 log = logging.getLogger("widget_service.audit")
 
@@ -46,7 +47,12 @@ class Entry:
         self.who = who
 
     def close(self, request: Any, response: Any) -> None:
-        """Write it: after the transaction, which may have failed at its end."""
+        """Write it: after the transaction, which may have failed at its end.
+
+        Of several attempts the last one says what became of it.
+        """
+        if is_tried_again(request):
+            return
         status = response.status_int
         outcome = SUCCESS if status < 400 else FAILURE  # noqa: PLR2004  (RFC 9110, 15)
         write(self.action, outcome, self.who, _address(request), status=status)
