@@ -13,7 +13,7 @@ from core import core_ini
 from sqlalchemy import text
 
 from widget_service.errors import UNAVAILABLE
-from widget_service.testing import Client, application, ini_text, postgresql_database
+from widget_service.testing import PLUGINS, Client, application, ini_text, postgresql_database
 
 # Seconds; nothing waits for their end when all is well.
 PATIENCE = 60
@@ -234,12 +234,13 @@ CREATE TRIGGER in_the_way BEFORE INSERT ON issued_token FOR EACH ROW EXECUTE FUN
 """
 
 
-def test_what_is_slow_and_what_is_audited_happens_once_however_often_a_transaction_is_tried(
+def test_hashes_audit_and_quotas_take_note_once_however_often_a_transaction_is_tried(
     postgresql, tmp_path, monkeypatch, caplog
 ):
     caplog.set_level(logging.INFO, "widget_service.audit")
     with postgresql_database(postgresql, "retry_hashes") as url:
-        app = application(ini_text(url), tmp_path)
+        once = {"throttle.register_address": "1/hour", "throttle.login_address": "1/hour"}
+        app = application(ini_text(url, [*PLUGINS, "widget_service.throttle"], once), tmp_path)
         hashing = []
         for name in ("hash", "verify", "upgraded"):
             monkeypatch.setattr(

@@ -30,6 +30,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service import rest, settings
 from widget_service.db import is_unsafe
 from widget_service.errors import ServiceError
+from widget_service.retry import once
 from widget_service.throttle.limiting import Count, Exceeded, Standing, TooManyRequests, fields
 from widget_service.throttle.schemas import TooMany
 
@@ -151,7 +152,8 @@ def _counts(request: Any, name: str, *who: str) -> list[Count]:
 
 def _take_own(request: Any, counts: Sequence[Count]) -> None:
     """Take from the quota of whoever asks, and tell them what is left of it."""
-    _take(request, counts)
+    # They have asked once, however often the transaction is tried.
+    once(request, ("taken", *counts), lambda: _take(request, counts))
     if counts:
         _tell(request, [request.registry.throttle.standing(count) for count in counts])
 
