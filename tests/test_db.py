@@ -64,7 +64,7 @@ def test_it_commits_whatever_way_something_was_written(notes, deed, written):
     assert counted(notes) == written
 
 
-@pytest.mark.parametrize("deed", ["bug", "conflict", "returned", "answered"])
+@pytest.mark.parametrize("deed", ["bug", "conflict", "returned", "answered", "early"])
 def test_it_rolls_back_what_an_error_answers(notes, deed):
     assert notes.post(f"/api/v1/notes/{deed}", expect_errors=True).status_int >= 400
     assert counted(notes) == 0

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import colander
 import pyramid_tm
@@ -270,14 +270,10 @@ class Request(PyramidRequest):
         """
         if not self.environ.get("tm.active"):
             raise RuntimeError(f"a {self.method} request has no transaction: use request.read")
-        session = new_session(self.registry)
-        # "changed": zope.sqlalchemy sees ORM flushes only, and would roll back what a Core
-        # statement wrote.
-        zope.sqlalchemy.register(session, transaction_manager=self.tm, initial_state="changed")
-        # What the transaction manager does not close: a session that was used once more after
-        # the end of the transaction (in a response callback, say) would hold SQLite's only
-        # write lock forever.
-        self.add_finished_callback(lambda _request: session.close())
+        session = RequestSession(self.registry)
+        # Now, and as one that writes: the events by which zope.sqlalchemy would find out by itself
+        # are dear to listen to for each request, and there are none of Core statements.
+        zope.sqlalchemy.mark_changed(session, self.tm)
         return session
 
     def read(
@@ -301,6 +297,20 @@ class Request(PyramidRequest):
 def new_session(registry: Any) -> Session:
     """A session that writes; its ``info`` leads what happens in it to the application."""
     return Session(registry.database.write_engine, info={"registry": registry})
+
+
+class RequestSession(Session):
+    """The session of a request: who commits is the transaction manager, once, and that ends it."""
+
+    def __init__(self, registry: Any) -> None:
+        # Closed, it cannot begin anew: in a response callback nobody would commit any more.
+        super().__init__(
+            registry.database.write_engine, info={"registry": registry}, close_resets_only=False
+        )
+
+    def commit(self) -> NoReturn:
+        """:raises RuntimeError: an error after it could not be rolled back"""
+        raise RuntimeError("the transaction of a request is committed when its view has returned")
 
 
 def is_unsafe(request: PyramidRequest) -> bool:

@@ -32,7 +32,9 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 log = logging.getLogger(__name__)
 
+# In a session's info: what waits for the commit, and what waits for the connection to be free.
 PENDING = "after commit"
+DUE = "after transaction"
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def add_commit_subscriber(
         if PENDING not in session.info:
             session.info[PENDING] = []
             sqlalchemy_event.listen(session, "after_commit", _committed)
+            sqlalchemy_event.listen(session, "after_transaction_end", _ended)
             sqlalchemy_event.listen(session, "after_soft_rollback", _rolled_back)
         # A session that nobody used yet has no transaction, so there would be no commit.
         session.connection()
@@ -79,10 +82,13 @@ def add_commit_subscriber(
 
 def _committed(session: Session) -> None:
     # SQLAlchemy calls this for the release of a savepoint as well.
-    if session.in_nested_transaction():
-        return
-    pending, session.info[PENDING] = session.info[PENDING], []
-    for _transaction, subscriber, event in pending:
+    if not session.in_nested_transaction():
+        session.info[DUE], session.info[PENDING] = session.info[PENDING], []
+
+
+def _ended(session: Session, _transaction: SessionTransaction) -> None:
+    # Not before: a subscriber that writes would wait for the connection that this session has.
+    for _published_in, subscriber, event in session.info.pop(DUE, ()):
         try:
             subscriber(event)
         except Exception:

@@ -111,6 +111,12 @@ def answered(session):
     return Response(status=400, json_body={"message": "No."})
 
 
+def early(session):
+    """Commit, which is not the view's."""
+    core(session)
+    session.commit()
+
+
 def die(session):
     core(session)
     session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -137,7 +143,7 @@ DEEDS = {
     deed.__name__: deed
     for deed in (
         core, textual, orm, dangling, nested, bug, conflict, returned, answered, die, increase,
-        clear, late,
+        clear, late, early,
     )
 }  # fmt: skip
 
