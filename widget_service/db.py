@@ -274,6 +274,9 @@ class Request(PyramidRequest):
         # Now, and as one that writes: the events by which zope.sqlalchemy would find out by itself
         # are dear to listen to for each request, and there are none of Core statements.
         zope.sqlalchemy.mark_changed(session, self.tm)
+        # Whatever becomes of the transaction: to keep the connection would keep everybody else from
+        # writing to SQLite.
+        self.add_finished_callback(lambda _request: session.close())
         return session
 
     def read(
