@@ -105,3 +105,15 @@ def test_it_does_not_take_a_broken_file_for_a_whole_one(database, tmp_path):
     file.write_bytes(file.read_bytes()[:8192] + b"\xff" * 8192)
     with pytest.raises(DatabaseError):
         check(tmp_path)
+
+
+@pytest.mark.parametrize("own_database", ["postgresql"], indirect=True)
+def test_it_says_in_what_a_column_differs(database, tmp_path):
+    wide = "ALTER COLUMN info_url TYPE VARCHAR(999), ALTER COLUMN info_url DROP NOT NULL"
+    change(database, f"ALTER TABLE widget {wide}")
+    with pytest.raises(CommandError) as wrong:
+        check(tmp_path)
+    assert str(wrong.value).splitlines() == [
+        "tables: modify_type widget info_url VARCHAR(999) VARCHAR(255)",
+        "tables: modify_nullable widget info_url True False",
+    ]

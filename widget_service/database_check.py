@@ -42,14 +42,15 @@ def problems(registry: Any) -> Iterator[str]:
         yield from (f"migrations: {each} is missing" for each in migrations.outstanding(registry))
     except AlembicError as error:
         yield f"migrations: {error}"
-    yield from (f"tables: {_in_words(each)}" for each in migrations.differences(registry))
+    for difference in migrations.differences(registry):
+        # Those of one column come together in a list.
+        for each in difference if isinstance(difference, list) else [difference]:
+            yield f"tables: {_in_words(each)}"
 
 
-def _in_words(difference: Any) -> str:
+def _in_words(difference: tuple[Any, ...]) -> str:
     """What would have to be done about it, such as ``add_column widget deadline``."""
-    # Those of one column come together in a list.
-    parts = sum(difference, ()) if isinstance(difference, list) else difference
-    told = (getattr(each, "name", each) for each in parts if not isinstance(each, dict))
+    told = (getattr(each, "name", each) for each in difference if not isinstance(each, dict))
     return " ".join(str(each) for each in told if each is not None)
 
 
