@@ -16,10 +16,12 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "served"))
 
+import colander
 import plaster
 
 import constant
@@ -27,6 +29,10 @@ import data
 import fill
 import servers
 from report import figure, table
+from widget_service.fields import Text
+from widget_service.resources import Context
+from widget_service.rest import Service
+from widget_service.settings import setting
 from widget_service.testing import statements
 
 ROWS = 1000
@@ -38,6 +44,7 @@ MOST_TIMES = {
     "GET list of 100": 220,
     "GET the user": 16,
 }
+FIVE_MORE = "the same, five more plugins"
 MOST_STATEMENTS = dict.fromkeys(MOST_TIMES, 2)
 
 
@@ -124,15 +131,44 @@ class Case:
         return self._make(self._number)
 
 
-def service(directory: Path):
-    """Our application with its data, and the tokens of the administrator and of a user."""
-    url = f"sqlite:///{directory / 'inprocess.sqlite'}"
-    ini = servers.write_ini(url, 0)
+class OneSetting(colander.MappingSchema):
+    """Of a plugin that nobody asks for."""
+
+    one = setting(Text(), "x", "A setting.")
+
+
+class Plugin(ModuleType):
+    """One more plugin, with a setting, a permission and two services that nobody asks for."""
+
+    def includeme(self, config) -> None:
+        """What Pyramid calls."""
+        name = self.__name__
+        config.include("widget_service")
+        config.declare_settings(name, OneSetting())
+        config.declare_permissions({f"{name}:read": "read"})
+        for path in (f"/{name}", f"/{name}/{{id}}"):
+            each = Service(path.strip("/{}").replace("/{", "_"), path, factory=Context)
+            each.add_view("GET", lambda _request: {}, permission=f"{name}:read")
+            config.add_rest_service(each)
+
+
+def application(directory: Path, *plugins: str):
+    """Our application, with so many more plugins."""
+    ini = servers.write_ini(f"sqlite:///{directory / 'inprocess.sqlite'}", 0)
     text = ini.read_text().replace("migrate_at_start = false", "migrate_at_start = true")
+    first = "widget_service.auth"
+    assert text.count(f"\t{first}\n") == 1
+    # Before ours: their routes are tried before those that are asked for.
+    text = text.replace(f"\t{first}\n", "".join(f"\t{each}\n" for each in (*plugins, first)))
     file = directory / "inprocess.ini"
     file.write_text(text)
-    app = plaster.get_loader(str(file), protocols=["wsgi"]).get_wsgi_app()
-    fill.main(url, ROWS)
+    return plaster.get_loader(str(file), protocols=["wsgi"]).get_wsgi_app()
+
+
+def service(directory: Path):
+    """Our application with its data, and the tokens of the administrator and of a user."""
+    app = application(directory)
+    fill.main(f"sqlite:///{directory / 'inprocess.sqlite'}", ROWS)
     tokens = []
     for number in (0, 1):
         body = {"email": data.user(number)["email"], "password": data.PASSWORD}
@@ -145,6 +181,9 @@ def service(directory: Path):
 def cases(directory: Path) -> list[Case]:
     """A bare view first, which the others are divided by."""
     app, admin, user = service(directory)
+    names = [f"more_{letter}" for letter in "abcde"]
+    sys.modules |= {name: Plugin(name) for name in names}
+    with_more = application(directory, *names)
 
     def get(path: str, token: str = user):
         return lambda number: environ(
@@ -165,6 +204,7 @@ def cases(directory: Path) -> list[Case]:
     return [
         Case("a bare Pyramid view", constant.pyramid, get("/widgets/{n}")),
         Case("GET one widget", app, get("/widgets/{n}")),
+        Case(FIVE_MORE, with_more, get("/widgets/{n}")),
         Case("GET list of 10", app, get("/widgets?page=2&per_page=10"), share=4),
         Case("GET list of 100", app, get("/widgets?page=2&per_page=100"), share=20),
         Case("GET the user", app, get("/auth/user")),
@@ -210,6 +250,8 @@ def judge(times: dict[str, float], counts: dict[str, tuple[int, int]]) -> None:
         for title, most in MOST_TIMES.items()
         if times[title] > most
     ]
+    if times[FIVE_MORE] > 1.2 * times["GET one widget"]:
+        wrong.append("plugins that nobody asks for cost more than a fifth of one widget")
     wrong += [
         f"{title}: {counts[title][0]} SQL statements, of at most {most}"
         for title, most in MOST_STATEMENTS.items()
