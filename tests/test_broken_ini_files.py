@@ -390,11 +390,7 @@ def test_it_says_which_line_is_not_utf_8(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "several at once",
-        "mistakes in variables",
-        "a typo and a mistake on the command line",
-    ],
+    ["mistakes in variables", "a typo and a mistake on the command line"],
 )
 def test_it_refuses_in_a_process_of_its_own(tmp_path, name):
     ini, mistakes, environ, _modules, arguments = CASES[name]
