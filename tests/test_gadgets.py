@@ -43,14 +43,14 @@ def serve(url, directory, *plugins, **settings):
     return Client(application(ini_text(url, plugins, named), directory))
 
 
-def test_it_passes_its_own_tests(site_packages, tmp_path):
+def test_it_passes_its_own_tests(site_packages, tmp_path, postgresql):
     shutil.copytree(ROOT / "examples" / "gadgets" / "tests", tmp_path / "tests")
-    # In one process: more would start a PostgreSQL each.
+    # In one process, on the server that is there.
     options = ["-q", "-n0", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir=."]
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "tests"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site_packages)},
+        env={**os.environ, "PYTHONPATH": str(site_packages), "TEST_POSTGRESQL": postgresql},
         capture_output=True,
         text=True,
         check=False,

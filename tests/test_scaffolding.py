@@ -17,15 +17,15 @@ def somewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_it_writes_a_plugin_that_passes_the_conformance_tests(tmp_path, capsys):
+def test_it_writes_a_plugin_that_passes_the_conformance_tests(tmp_path, capsys, postgresql):
     assert cli.main(["plugin", "new", "gears"]) == 0
     assert "gears/ is a plugin" in capsys.readouterr().out
-    # In one process: more would start a PostgreSQL each.
+    # In one process, on the server that is there.
     options = ["-q", "-n0", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml"]
     tests = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "--rootdir=.", "tests"],
         cwd=tmp_path / "gears",
-        env={**os.environ, "PYTHONPATH": "."},
+        env={**os.environ, "PYTHONPATH": ".", "TEST_POSTGRESQL": postgresql},
         capture_output=True,
         text=True,
         check=False,

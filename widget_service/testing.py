@@ -12,7 +12,8 @@ The fixtures, from what costs most to what costs least:
 
 ``database``
     the URL of an empty database; a test that uses it, or anything below, runs once on SQLite and
-    once on a real PostgreSQL, which is started for the tests
+    once on a real PostgreSQL, which is started for the tests unless the environment variable
+    ``TEST_POSTGRESQL`` has the URL of one, such as ``postgresql+psycopg://postgres@localhost/``
 ``plugins``, ``ini_settings``
     what ``pyramid.includes`` has, and the settings; override them
 ``ini``
@@ -162,7 +163,10 @@ def empty(registry: Any) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server of the tests' own; its databases come and go with it."""
+    """The URL of a PostgreSQL server: a new one, unless ``TEST_POSTGRESQL`` has the URL of one."""
+    if given := os.environ.get("TEST_POSTGRESQL"):
+        yield given
+        return
     with warnings.catch_warnings():
         # The package asks for a directory of the desktop's that not every machine has.
         warnings.simplefilter("ignore")
