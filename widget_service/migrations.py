@@ -30,7 +30,7 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from widget_service import settings
+from widget_service import row_count, settings
 from widget_service.db import Base, UtcDateTime, is_sqlite, patience
 from widget_service.settings import Problem, StartupError
 
@@ -79,16 +79,17 @@ def branches(registry: Any, plugin: str) -> list[str]:
 
 
 def outstanding(registry: Any) -> list[str]:
-    """The heads that the database has not reached.
+    """The heads that the database has not reached, and ``row_count`` if nothing is counted there.
 
     :raises AlembicError: some are missing, and so are the plugins of others that it has reached
     """
     with registry.database.read_engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_heads()
+        uncounted = row_count.is_missing(connection)
     missing, unknown = compare(registry, current)
     if missing and unknown:
         raise _not_ours(unknown)
-    return missing
+    return [*missing, row_count.ROW_COUNT.name] if uncounted else missing
 
 
 def compare(registry: Any, current: Sequence[str]) -> tuple[list[str], set[str]]:
@@ -220,11 +221,14 @@ def _is_ours(
 
 @contextmanager
 def connection(url: Any) -> Iterator[Connection]:
-    """A connection in a transaction in which nobody else migrates."""
+    """A connection in a transaction in which nobody else migrates; rows are counted at its end."""
     # An engine of its own: with foreign keys on, SQLite would delete the children of every
     # table that a batch migration replaces.
     sqlite = is_sqlite(url)
-    engine = create_engine(url, connect_args={} if sqlite else patience(url))
+    # What PostgreSQL counts must be of the moment when the writers have finished, whatever it is
+    # configured to.
+    options = {} if sqlite else {"connect_args": patience(url), "isolation_level": "READ COMMITTED"}
+    engine = create_engine(url, **options)
     try:
         with engine.connect() as connected:
             if sqlite:
@@ -236,6 +240,7 @@ def connection(url: Any) -> Iterator[Connection]:
             else:
                 connected.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             yield connected
+            row_count.keep(connected)
             if sqlite:
                 broken = connected.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
                 if broken:
@@ -263,9 +268,11 @@ def at_start(event: ApplicationCreated) -> None:
     registry = event.app.registry
     declared = registry.settings_declared
     try:
-        if settings.of(registry, "database").migrate_at_start:
-            upgrade(registry)
         missing = outstanding(registry)
+        # Not for nothing: a migration counts all rows, and nobody writes meanwhile.
+        if missing and settings.of(registry, "database").migrate_at_start:
+            upgrade(registry)
+            missing = outstanding(registry)
     except (SQLAlchemyError, AlembicError) as error:
         declared.refuse("sqlalchemy.url", f"the database cannot be used: {_line(error)}")
         raise StartupError(declared.problems) from error

@@ -25,7 +25,6 @@ from sqlalchemy import (
     Subquery,
     bindparam,
     case,
-    exists,
     select,
     true,
     union_all,
@@ -97,12 +96,13 @@ class Listing:
         self._numbered = _statement(key, shown, total, _numbered(key, total))
         # An int of Python's may not fit in an INTEGER of PostgreSQL's.
         place = bindparam("key", type_=BigInteger() if self._type is int else key.type)
+        after, before = (key > place, key.asc()), (key < place, key.desc())
         self._following = {
             cursors.AFTER: _statement(
-                key, shown, total, _nearest(key, key.asc(), key > place), key <= place
+                key, shown, total, _nearest(key, *after), (key <= place, key.desc())
             ),
             cursors.BEFORE: _statement(
-                key, shown, total, _nearest(key, key.desc(), key < place), key >= place
+                key, shown, total, _nearest(key, *before), (key >= place, key.asc())
             ),
         }
 
@@ -127,7 +127,7 @@ class Listing:
         forwards = cursor.direction == cursors.AFTER
         # One row more tells whether there are any beyond this page.
         found = rows(self._following[cursor.direction], {"size": size + 1, "key": cursor.key})
-        items, behind = self._items(found), bool(found[0].behind)
+        items, behind = self._items(found), found[0].behind is not None
         beyond = len(items) > size
         items = items[:size] if forwards else items[-size:]
         before, after = (behind, beyond) if forwards else (beyond, behind)
@@ -170,13 +170,14 @@ def _statement(
     The total is in the same statement, so of the same moment; there is one row without an item
     where the page is empty.
 
-    :param behind: what is true of rows on the other side of a cursor
+    :param behind: what is true of rows on the other side of a cursor, and their order from it on
     """
     # Which rows, on the key alone, before any join: that is what a deep page costs.
     items = shown.join(keys, keys.c[key.key] == key).subquery("items")
     head = [total.c.total_items]
     if behind is not None:
-        head.append(exists().where(behind).label("behind"))
+        # In an order, as EXISTS might search the whole table for the first one.
+        head.append(_from(key, *behind).limit(1).scalar_subquery().label("behind"))
     first = select(*head).subquery("head")
     return (
         select(first, items)
@@ -185,9 +186,14 @@ def _statement(
     )
 
 
-def _nearest(key: Any, order: Any, place: Any) -> Subquery:
-    """The keys that follow a place, in an order."""
-    return select(key).where(place).order_by(order).limit(bindparam("size")).subquery("keys")
+def _from(key: Any, place: Any, order: Any) -> Select[Any]:
+    """The keys from a place on, in an order."""
+    return select(key).where(place).order_by(order)
+
+
+def _nearest(key: Any, place: Any, order: Any) -> Subquery:
+    """As many keys as a page has, from a place on."""
+    return _from(key, place, order).limit(bindparam("size")).subquery("keys")
 
 
 def _numbered(key: Any, total: CTE) -> Subquery:
