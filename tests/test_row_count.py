@@ -151,14 +151,14 @@ def test_it_is_exact_under_concurrent_writes_half_of_which_are_rolled_back(clien
     assert right(client.registry) > 0
 
 
-def two_backends(stack, engine):
-    """Connections that write to slots of their own."""
-    first, *others = (stack.enter_context(engine.connect()) for _ in range(4))
-    slots = [each.scalar(text("SELECT pg_backend_pid() % 32")) for each in (first, *others)]
-    for each in (first, *others):
-        each.rollback()
-    second = next(each for each, slot in zip(others, slots[1:], strict=True) if slot != slots[0])
-    return first, second
+def backends(stack, engine):
+    """Three connections that write to slots of their own."""
+    slots = {}
+    for _ in range(8):
+        connection = stack.enter_context(engine.connect())
+        slots[connection.scalar(text("SELECT pg_backend_pid() % 32"))] = connection
+        connection.rollback()
+    return list(slots.values())[:3]
 
 
 def test_its_serializable_writers_neither_wait_for_nor_refuse_each_other(postgresql, tmp_path):
@@ -168,7 +168,7 @@ def test_its_serializable_writers_neither_wait_for_nor_refuse_each_other(postgre
         app = application(ini_text(url, settings=settings), tmp_path)
         registry, owner = app.registry, owner_in(app)
         stack.callback(registry.database.close)
-        first, second = two_backends(stack, registry.database.write_engine)
+        first, second, third = backends(stack, registry.database.write_engine)
         first.execute(insert(Widget), rows(owner, "a"))
         second.execute(insert(Widget), rows(owner, "b", "c"))
         second.commit()
@@ -177,8 +177,8 @@ def test_its_serializable_writers_neither_wait_for_nor_refuse_each_other(postgre
         assert right(registry) == 3
         # What was counted since its snapshot is no longer its to set to nothing.
         first.execute(text("SELECT 1 FROM widget"))
-        second.execute(insert(Widget), rows(owner, "d"))
-        second.commit()
+        third.execute(insert(Widget), rows(owner, "d"))
+        third.commit()
         with pytest.raises(OperationalError, match="could not serialize"):
             first.execute(text("TRUNCATE widget"))
         first.rollback()
