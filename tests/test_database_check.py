@@ -56,7 +56,7 @@ def check(directory):
 def test_it_says_what_it_has_looked_at(database, tmp_path, capsys):
     check(tmp_path)
     pages = "pages, " if database.startswith("sqlite") else ""
-    said = f"the database is well: {pages}foreign keys, migrations, tables and columns\n"
+    said = f"the database is well: {pages}foreign keys, totals, migrations, tables, columns\n"
     assert capsys.readouterr().out == said
 
 
@@ -74,14 +74,15 @@ def test_it_says_what_it_has_looked_at(database, tmp_path, capsys):
             ["tables: add_table widget", "tables: add_index ix_widget_owner_id"],
         ),
         (
-            [WIDGET, "DROP INDEX ix_widget_owner_id"],
+            [WIDGET, "UPDATE row_count SET change = 0", "DROP INDEX ix_widget_owner_id"],
             [
                 "foreign keys: 1 row(s) of widget break fk_widget_owner_id_site_user",
+                "totals: widget has 1 row(s), not 0; migrate counts anew",
                 "tables: add_index ix_widget_owner_id",
             ],
         ),
     ],
-    ids=["column", "behind", "unknown", "table", "orphan and index"],
+    ids=["column", "behind", "unknown", "table", "orphan, total and index"],
 )
 def test_it_says_all_that_is_wrong(database, tmp_path, statements, problems):
     change(database, *statements)
