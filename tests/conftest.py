@@ -1,9 +1,11 @@
 """The service's own tests use what it offers to the authors of plugins."""
 
+import functools
 import gc
 import importlib
 import sys
 
+import plaster.loaders
 import pytest
 
 pytest_plugins = ["widget_service.testing", "figures"]
@@ -13,6 +15,19 @@ def pytest_collection_finish(session):
     """Spare the collector the tests themselves: it would look at thousands each time, in vain."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaders_are_known():
+    """Look once which package reads .ini files: to look costs half of what a command does."""
+    found = functools.cache(plaster.loaders.find_loaders)
+
+    def known(scheme, protocols=None):
+        return found(scheme, protocols and tuple(protocols))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plaster.loaders, "find_loaders", known)
+        yield
 
 
 @pytest.fixture

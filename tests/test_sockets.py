@@ -9,6 +9,7 @@ import http.client
 import json
 import resource
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from processes import PATIENCE, ask, free_port, ini_file, run, serving
@@ -32,8 +33,9 @@ IDLE = 1000
 def port(tmp_path_factory):
     directory = tmp_path_factory.mktemp("sockets")
     found = free_port()
-    patience = f"threads = 4\nchannel_timeout = {TIMEOUT}\ncleanup_interval = 1"
-    ini = ini_file("production.ini", directory, ("threads = 4", patience), port=found)
+    section = "[server:main]\n"
+    patience = f"{section}channel_timeout = {TIMEOUT}\ncleanup_interval = 1\n"
+    ini = ini_file("production.ini", directory, (section, patience), port=found)
     assert run("widget-service", "-c", ini, "migrate", cwd=directory, **KEY).returncode == 0
     with serving("pserve", "-q", ini, cwd=directory, port=found, **KEY) as server:
         yield found
@@ -47,7 +49,7 @@ def serves_on(port):
     assert ask(port, "GET", WIDGETS.decode())[0] == 401
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def talk(port):
     """A function that sends bytes; what comes back until the server closes."""
 
@@ -62,6 +64,13 @@ def talk(port):
             return everything(client)
 
     return send
+
+
+@pytest.fixture(scope="module")
+def answers(talk):
+    """What comes back to each of REFUSED. At once: the server waits for what some do not send."""
+    with ThreadPoolExecutor(len(REFUSED)) as threads:
+        return dict(zip(REFUSED, threads.map(talk, REFUSED.values()), strict=True))
 
 
 def everything(client):
@@ -153,9 +162,9 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("sent", REFUSED.values(), ids=REFUSED)
-def test_it_refuses_or_hangs_up(talk, sent):
-    found = statuses(talk(sent))
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_refuses_or_hangs_up(answers, name):
+    found = statuses(answers[name])
     assert [status for status in found if not 400 <= status < 500] == []
     # Nobody finds a second request in it.
     assert len(found) <= 1
