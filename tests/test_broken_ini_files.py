@@ -282,11 +282,7 @@ def test_it_refuses_to_start(file, case):
 
 @pytest.mark.parametrize(
     "case",
-    [
-        "several at once",
-        "a secret in what a plugin raises",
-        "mistakes in variables",
-    ],
+    ["several at once", "a secret in what a plugin raises", "mistakes in variables"],
     indirect=True,
 )
 def test_it_refuses_to_run_commands(file, case, capsys):

@@ -4,11 +4,8 @@ import re
 from io import BytesIO
 
 import pytest
-from core import core_ini, serving
-from pyramid.scripts.pviews import PViewsCommand
+from core import serving
 from webob import Request
-
-from widget_service.testing import application
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -391,99 +388,3 @@ def test_it_answers_in_a_language_whatever_the_client_sends(echo):
     # The default locale negotiator reads the parameters of the very body that is refused.
     response = send(echo, b'{"text": 1}', f"{JSON}", HTTP_ACCEPT_LANGUAGE="de", QUERY_STRING="%ff")
     assert refused(response)
-
-
-@pytest.fixture
-def picky(own_database, tmp_path):
-    with serving(tmp_path, "plugins.picky", sqlalchemy__url=own_database) as testapp:
-        yield testapp
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("picky"), "plugins.picky") as testapp:
-        yield testapp
-
-
-def test_it_answers_406_of_a_service_that_is_picky_about_accept(plain):
-    response = plain.get("/api/v1/picky/xml", headers={"Accept": "text/csv"}, status=406)
-    assert set(response.json) == {"message"}
-
-
-def test_it_answers_415_of_a_service_that_is_picky_about_content_types(plain):
-    assert plain.post("/api/v1/picky/csv", "a", content_type="text/csv").json == {}
-    response = plain.post("/api/v1/picky/csv", {"a": "b"}, status=415)
-    assert set(response.json) == {"message"}
-
-
-def test_it_names_the_location_of_a_rule_across_fields(plain):
-    assert plain.post("/api/v1/picky/between", {"low": "1", "high": "2"}).json
-    response = plain.post("/api/v1/picky/between", {"low": "2", "high": "1"}, status=400)
-    assert refused(response) == {"body": "low must not be above high"}
-
-
-def test_it_names_every_field_that_failed(plain):
-    assert set(refused(plain.post("/api/v1/picky/between", {}, status=400))) == {"low", "high"}
-
-
-@pytest.mark.parametrize(
-    ("etag", "headers", "status"),
-    [
-        ("1", {}, 200),
-        ("none", {}, 200),
-        ("1", {"If-Match": '"1"'}, 200),
-        ("1", {"If-Match": '"0", "1"'}, 200),
-        ("1", {"If-Match": "*"}, 200),
-        ("1", {"If-Match": '"0"'}, 412),
-        ("none", {"If-Match": '"0"'}, 412),
-        ("none", {"If-Match": "*"}, 412),
-        ("1", {"If-None-Match": '"1"'}, 412),
-        ("1", {"If-None-Match": "*"}, 412),
-        ("1", {"If-None-Match": '"0"'}, 200),
-        ("none", {"If-None-Match": "*"}, 200),
-        ("1", {"If-Match": '"1"', "If-None-Match": '"1"'}, 412),
-        # RFC 9110, 13.1.1: If-Match compares strongly.
-        ("1", {"If-Match": 'W/"1"'}, 412),
-        ("1", {"If-Match": "junk"}, 412),
-    ],
-)
-def test_it_checks_preconditions(plain, etag, headers, status):
-    response = plain.put(f"/api/v1/picky/versioned/{etag}", headers=headers, status=status)
-    assert set(response.json) == ({"message"} if status == 412 else set())
-
-
-def test_it_answers_404_where_the_database_cannot_hold_what_is_sought(picky):
-    assert picky.get("/api/v1/picky/sought/1/a").json == {"same": True}
-    postgresql = picky.app.registry.database.read_engine.dialect.name == "postgresql"
-    assert picky.get(f"/api/v1/picky/sought/{2**63}/a", status=404).json.keys() == {"message"}
-    # SQLite has a place for a NUL.
-    picky.get("/api/v1/picky/sought/1/a%00", status=404 if postgresql else 200)
-    assert picky.get("/api/v1/picky/sought/1/a").json == {"same": True}
-
-
-def test_it_refuses_to_start_with_two_services_on_one_path(tmp_path):
-    ini = core_ini(tmp_path, "plugins.echo", "plugins.twice")
-    with pytest.raises(SystemExit) as refusal:
-        application(ini, tmp_path)
-    assert "/echo/{}" in str(refusal.value)
-    assert "plugins/echo.py" in str(refusal.value)
-    assert "plugins/twice.py" in str(refusal.value)
-
-
-@pytest.mark.parametrize("prefix", ["", "/", "api", "/api/", "/a b", "/{x}"])
-def test_it_refuses_to_start_with_a_prefix_that_is_no_path(tmp_path, prefix):
-    with pytest.raises(SystemExit, match=r"rest\.prefix"):
-        application(core_ini(tmp_path, rest__prefix=prefix), tmp_path)
-
-
-def test_it_serves_below_the_prefix_it_is_told(tmp_path):
-    with serving(tmp_path, "plugins.echo", rest__prefix="/things/v2.1") as testapp:
-        assert testapp.get("/things/v2.1/echo").json
-        assert testapp.get("/api/v1/echo", status=404).json
-
-
-def test_it_documents_views_without_breaking_pviews(tmp_path, capsys):
-    # The predicates of cornice_swagger crash it.
-    with serving(tmp_path, "plugins.echo"):
-        PViewsCommand(["pviews", str(tmp_path / "test.ini"), "/api/v1/restricted"]).run()
-    assert "get_restricted" in capsys.readouterr().out

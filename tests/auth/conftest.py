@@ -9,6 +9,7 @@ import uuid
 
 import argon2.low_level
 import pytest
+from sqlalchemy.orm import Session
 
 from widget_service import configure
 from widget_service.settings import StartupError
@@ -53,6 +54,14 @@ class Forge:
 @pytest.fixture
 def forge():
     return Forge()
+
+
+@pytest.fixture
+def session(client):
+    """A session on emptied tables; what a test does in it is rolled back."""
+    registry = client.registry
+    with Session(registry.database.write_engine, info={"registry": registry}) as session:
+        yield session
 
 
 @pytest.fixture

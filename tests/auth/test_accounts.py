@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 import time_machine
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from widget_service.auth import accounts
 from widget_service.auth.models import User
@@ -14,14 +13,6 @@ from widget_service.errors import Conflict
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 EMAIL = "User@Example.com"
-
-
-@pytest.fixture
-def session(client):
-    """A session on emptied tables; what a test does in it is rolled back."""
-    registry = client.registry
-    with Session(registry.database.write_engine, info={"registry": registry}) as session:
-        yield session
 
 
 def rows(session):

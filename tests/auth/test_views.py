@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import event, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from widget_service.auth.models import BlacklistedToken, User
 from widget_service.testing import PASSWORD, Client, run, statements
@@ -364,75 +364,6 @@ def test_it_does_not_claim_a_logout_that_could_not_be_stored(make_app, tmp_path)
     writer.close()
     assert user.get(USER).status_int == 200
     assert user.post(LOGOUT).status_int == 200
-
-
-def test_it_lets_exactly_one_of_simultaneous_logouts_succeed(user, app, at_once):
-    clients = [Client(app, user.account) for _ in range(6)]
-    answers = at_once(*(lambda each=each: each.post(LOGOUT, status="*") for each in clients))
-    assert sorted(answer.status_int for answer in answers) == [200, 401, 401, 401, 401, 401]
-    for answer in answers:
-        if answer.status_int == 401:
-            assert_blacklisted(answer)
-
-
-def test_it_says_blacklisted_to_a_logout_that_another_one_overtook(user):
-    engine = user.registry.database.write_engine
-    now = datetime.now(UTC)
-
-    def overtake(connection, _cursor, statement, *_rest):
-        if "site_user" in statement:
-            row = {"jti": jti, "expires_at": now, "blacklisted_on": now}
-            connection.execute(insert(BlacklistedToken), row)
-
-    jti = user.registry.codec.read(user.account.token).claims.jti
-    event.listen(engine, "after_cursor_execute", overtake)
-    try:
-        answer = user.post(LOGOUT, status=401)
-    finally:
-        event.remove(engine, "after_cursor_execute", overtake)
-    assert_blacklisted(answer)
-
-
-def test_it_lets_exactly_one_of_simultaneous_registrations_succeed(client, app, at_once):
-    emails = [EMAIL, "USER@example.com", "user@EXAMPLE.com", EMAIL, "User@Example.Com", EMAIL]
-    clients = [Client(app) for _ in emails]
-    answers = at_once(
-        *(
-            lambda each=each, email=email: each.post(REGISTER, fields(email), status="*")
-            for each, email in zip(clients, emails, strict=True)
-        )
-    )
-    assert sorted(answer.status_int for answer in answers) == [201, 409, 409, 409, 409, 409]
-    for answer, email in zip(answers, emails, strict=True):
-        if answer.status_int == 409:
-            message = f"{email} is already registered"
-            assert answer.json == {"status": "fail", "message": message}
-    assert one(client, select(func.count()).select_from(User)) == 1
-
-
-def test_it_answers_409_to_a_registration_that_another_one_overtook(client, monkeypatch):
-    hasher = client.registry.passwords
-
-    class Slow:
-        def hash(self, password):
-            monkeypatch.setattr(client.registry, "passwords", hasher)
-            client.post(REGISTER, fields("USER@example.com"), status=201)
-            return hasher.hash(password)
-
-    monkeypatch.setattr(client.registry, "passwords", Slow())
-    answer = client.post(REGISTER, fields(), status=409)
-    assert answer.json == {"status": "fail", "message": f"{EMAIL} is already registered"}
-
-
-def test_it_tells_everybody_only_about_themselves(client, app, at_once):
-    users = [client.sign_up(f"user{number}@example.com") for number in range(4)]
-
-    def ask(account):
-        own = Client(app, account)
-        return {own.get(USER).json["email"] for _ in range(5)}
-
-    answers = at_once(*(lambda account=user.account: ask(account) for user in users))
-    assert answers == [{user.account.email} for user in users]
 
 
 @pytest.mark.parametrize(
