@@ -121,6 +121,15 @@ def test_it_takes_tokens_without_a_name_when_the_key_gets_one(make):
     assert status(make({"jwt.key_id": "first"}), old) == 200
 
 
+def test_it_signs_with_the_algorithm_of_the_settings(make, forge):
+    key = "0123456789abcdef" * 4
+    user = make({"jwt.private_key": key, "jwt.algorithm": "HS512"}).sign_up("user@example.com")
+    assert header_of(user)["alg"] == "HS512"
+    assert user.get(USER).status_int == 200
+    other = forge.sign(forge.claims(user.account.public_id), key=key)
+    assert user.with_token(other).get(USER, status=401).json == INVALID
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("kid", ["", "2026-11"])
 def test_it_signs_so_that_anybody_can_verify(make, algorithm, kid):
