@@ -5,6 +5,7 @@ the same environment variables.
 """
 
 from alembic import context
+from sqlalchemy.exc import OperationalError
 
 from widget_service import configure_file, migrations
 from widget_service.settings import StartupError
@@ -22,5 +23,11 @@ try:
         context.configure(connection=connection, **migrations.options(registry))
         with migrations.explained(context.script, context.get_context()):
             context.run_migrations()
+except OperationalError as error:
+    if error.statement is not None:
+        raise  # a mistake in a migration, whose author wants to see where
+    # As widget-service says it: the driver's first line.
+    said = str(error.orig).partition("\n")[0]
+    raise SystemExit(f"the database says: {said}") from None
 finally:
     registry.database.close()

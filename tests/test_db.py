@@ -26,14 +26,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from widget_service.db import (
-    CONNECT_TIMEOUT,
-    Base,
-    UtcDateTime,
-    patience,
-    utc_now,
-    without_password,
-)
+from widget_service.db import Base, UtcDateTime, utc_now
+from widget_service.engines import CONNECT_TIMEOUT, patience, without_password
 from widget_service.testing import application, new_database, statements
 
 

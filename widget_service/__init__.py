@@ -39,6 +39,7 @@ def includeme(config: Any) -> None:
     config.include(".configuration")
     config.include(".plugins")
     config.include(".scaffolding")
+    config.include(".engines")
     config.include(".db")
     config.include(".retry")
     config.include(".events")

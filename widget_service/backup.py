@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from widget_service.db import is_sqlite
+from widget_service.engines import is_sqlite
 
 # What the copy cannot know; the operator must.
 WARNING = (

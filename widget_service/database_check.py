@@ -10,7 +10,8 @@ from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, ForeignKeyConstraint, and_, exists, func, inspect, select
 
 from widget_service import migrations
-from widget_service.db import Base, is_sqlite
+from widget_service.db import Base
+from widget_service.engines import is_sqlite
 from widget_service.row_count import LISTED, ROW_COUNT
 
 

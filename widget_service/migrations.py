@@ -31,7 +31,8 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import row_count, settings
-from widget_service.db import Base, UtcDateTime, is_sqlite, patience
+from widget_service.db import Base, UtcDateTime
+from widget_service.engines import is_sqlite, patience
 from widget_service.settings import Problem, StartupError
 
 # Any number will do, as long as every process of the service uses the same one.
