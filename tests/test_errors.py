@@ -64,6 +64,7 @@ def test_it_hides_mistakes_from_clients_and_logs_them_for_operators(faulty, faul
 def test_it_answers_503_where_no_connection_is_free(own_database, tmp_path):
     settings = {"sqlalchemy__pool_size": "1", "sqlalchemy__max_overflow": "0"}
     settings |= {"sqlalchemy__pool_timeout": "0", "sqlalchemy__url": own_database}
+    settings |= {"database__lock_timeout": "1"}
     with serving(tmp_path, "plugins.notes", **settings) as testapp:
         with testapp.app.registry.database.write_engine.connect():
             unavailable(testapp.post("/api/v1/notes/core", status=503))
