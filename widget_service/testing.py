@@ -164,7 +164,14 @@ def empty(registry: Any) -> None:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server: a new one, unless ``TEST_POSTGRESQL`` has the URL of one."""
-    if given := os.environ.get("TEST_POSTGRESQL"):
+    with postgresql_server(os.environ.get("TEST_POSTGRESQL")) as url:
+        yield url
+
+
+@contextmanager
+def postgresql_server(given: str | None = None) -> Iterator[str]:
+    """The URL of a server: the one that is given, or a new one that is gone in the end."""
+    if given:
         yield given
         return
     with warnings.catch_warnings():
