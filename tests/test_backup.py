@@ -55,6 +55,7 @@ def test_it_copies_everything_to_one_file(own_database, run, tmp_path, request, 
     assert (status, stderr) == (0, "")
     assert stdout.startswith(f"{copy} has a copy of the database. ")
     assert "new key" in stdout
+    assert "demote and disable again" in stdout
     # One that nobody else may read.
     assert [each.name for each in tmp_path.glob("copy*")] == ["copy"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600

@@ -21,8 +21,9 @@ from widget_service.engines import is_sqlite
 
 # What the copy cannot know; the operator must.
 WARNING = (
-    "Tokens that are logged out and administrators who are demoted from now on are good again in a "
-    "database that is restored from it: give that one a new key to sign tokens with."
+    "A database that is restored from it needs a new key to sign tokens with, as those that are "
+    "logged out from now on are good again. Its accounts are as they are now: demote and disable "
+    "again whoever is from now on."
 )
 
 
