@@ -48,7 +48,7 @@ postgresql = ["psycopg[binary]>=3.3,<4"]
 asymmetric = ["cryptography>=43,<60"]
 
 # Where several processes throttle together. limits takes no later one.
-redis = ["redis>=5.3,<8"]
+redis = ["redis>=6.0,<8"]
 
 test = [
     *asymmetric,
