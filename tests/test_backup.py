@@ -75,6 +75,10 @@ def test_it_overwrites_nothing(sqlite, run, tmp_path, name):
     assert there.read_text(encoding="utf-8") == "precious"
 
 
+def test_it_says_that_a_folder_is_no_file(sqlite, run):
+    assert run(sqlite, "backup", ".") == (1, "", ". is not the name of a file\n")
+
+
 def test_it_says_where_it_cannot_write(sqlite, run, tmp_path):
     status, _stdout, stderr = run(sqlite, "backup", tmp_path / "absent" / "copy")
     assert status == 1

@@ -2,9 +2,11 @@
 
 import pytest
 from core import core_ini, serving
+from pyramid.config import Configurator
 from pyramid.interfaces import ITweens
 from pyramid.scripts.ptweens import PTweensCommand
 
+from widget_service.cors import expose_headers
 from widget_service.testing import application
 
 ORIGIN = "https://app.example.com"
@@ -167,3 +169,11 @@ def test_it_starts_with_origins(tmp_path, origins):
         first = origins.split(",")[0]
         response = testapp.get("/nothing", headers={"Origin": first}, status=404)
         assert cors(response)["Allow-Origin"] == first
+
+
+def test_it_lets_two_plugins_expose_the_same_header():
+    with Configurator() as config:
+        config.registry.exposed_headers = []
+        for _plugin in range(2):
+            expose_headers(config, "Gadget-Count")
+    assert config.registry.exposed_headers == ["Gadget-Count"]

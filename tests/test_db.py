@@ -21,6 +21,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
@@ -58,7 +59,7 @@ def test_it_commits_whatever_way_something_was_written(notes, deed, written):
     assert counted(notes) == written
 
 
-@pytest.mark.parametrize("deed", ["bug", "conflict", "returned", "answered", "early"])
+@pytest.mark.parametrize("deed", ["bug", "conflict", "returned", "answered", "early", "undo"])
 def test_it_rolls_back_what_an_error_answers(notes, deed):
     assert notes.post(f"/api/v1/notes/{deed}", expect_errors=True).status_int >= 400
     assert counted(notes) == 0
@@ -273,6 +274,24 @@ def test_it_stores_times_in_utc_and_brings_them_back_aware(own_database, moment)
     assert found == moment
     assert moment is None or found.tzinfo is UTC
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-11-23 15:04:05.000000",
+        "2026-11-23 15:04:05",
+        "2026-11-23 15:04:05.000",
+        "2026-11-23T15:04:05Z",
+        "2026-11-23 15:04:05+00:00",
+        "2026-11-23 16:04:05.000000+01:00",
+    ],
+)
+def test_it_reads_times_that_others_have_written_to_sqlite(written):
+    read = UtcDateTime().result_processor(sqlite.dialect(), None)
+    assert read(written) == datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC)
+    assert read(written).tzinfo is UTC
+    assert read("2026-11-23") == datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def test_it_refuses_a_time_without_a_zone():

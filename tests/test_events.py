@@ -99,6 +99,19 @@ def test_it_keeps_what_was_committed_when_a_reaction_fails(client, heard, caplog
     assert heard == ["failing", "plain"]
 
 
+@pytest.mark.parametrize("by", ["request", "command"])
+def test_it_closes_the_session_of_an_event_to_whoever_hears_after_the_commit(
+    client, heard, caplog, by
+):
+    if by == "request":
+        happen(client, "reused")
+    else:
+        run(client.registry, "happen", how="reused")
+    assert heard == ["reused"]
+    assert rows(client) == written("reused")
+    assert "failed after the commit of Happened" in caplog.text
+
+
 def test_it_reacts_to_what_happens_in_a_command(client, heard):
     run(client.registry, "happen", how="undone-savepoint")
     assert heard == ["before", "after"]

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyramid.config import Configurator
 from pyramid.response import Response
+from webtest import TestApp
 
 from widget_service import rendering
 
@@ -147,8 +149,17 @@ class TestJSON:
         [(200, "application/json", b'{"a":1}'), (204, None, b"")],
     )
     def test_it_renders_a_body_unless_there_is_none(self, status, content_type, body):
-        response = Response(status=status, content_type="application/json", charset=None)
-        request = SimpleNamespace(response=response)
+        request = SimpleNamespace(response=Response(status=status))
         render = rendering.JSONRenderer(None)
         assert render({"a": 1}, {"request": request}) == body
         assert request.response.content_type == content_type
+
+    def test_it_leaves_the_answers_of_other_renderers_alone(self):
+        with Configurator() as config:
+            config.include("widget_service.rendering")
+            for renderer in ("json", "string"):
+                config.add_route(renderer, f"/{renderer}")
+                config.add_view(lambda _request: "é", route_name=renderer, renderer=renderer)
+            client = TestApp(config.make_wsgi_app())
+        assert client.get("/json").headers["Content-Type"] == "application/json"
+        assert client.get("/string").headers["Content-Type"] == "text/plain; charset=UTF-8"

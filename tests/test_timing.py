@@ -1,10 +1,15 @@
 """What an answer took, for whoever asks for it in the .ini file."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from core import serving
+from pyramid.request import Request
+from pyramid.response import Response
 from sqlalchemy import select
+
+from widget_service.timing import tween_factory
 
 PLUGINS = ("plugins.notes", "plugins.faulty")
 TIMING = re.compile(r'total;dur=\d+\.\d\d, sql;desc="(\d+) statements"')
@@ -41,3 +46,18 @@ def test_it_counts_no_statements_of_before(testapp):
 def test_it_tells_nothing_by_itself(tmp_path):
     with serving(tmp_path, "plugins.notes") as testapp:
         assert "Server-Timing" not in testapp.get("/nothing", status=404).headers
+
+
+def test_it_counts_all_attempts_together():
+    observers = []
+    registry = SimpleNamespace(database=SimpleNamespace(observe=observers.append))
+
+    def handler(_request):
+        observers[0]("SELECT 1")
+        return Response()
+
+    tween = tween_factory(handler, registry)
+    environ = {}
+    for statements in ("1", "2"):
+        answer = tween(Request(environ))
+        assert TIMING.fullmatch(answer.headers["Server-Timing"])[1] == statements

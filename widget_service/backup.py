@@ -58,6 +58,8 @@ def _new_file(target: Path) -> Iterator[Path]:
 
     :raises BackupError: there is one already
     """
+    if not target.name:
+        raise BackupError(f"{target} is not the name of a file")
     unfinished = target.with_name(f"{target.name}.unfinished")
     for each in (target, unfinished):
         if each.exists():

@@ -149,7 +149,10 @@ class Subject:
         with statements(self.client.registry) as sent:
             answer = who.request(url, method=method, expect_errors=True, **options)
         most = self.budgets[operation[:2]]
-        assert len(sent) <= most, f"{method} {url} {options}: more than {most} of {sent}"
+        assert len(sent) <= most, (
+            f"{method} {url} {options}: more than {most} (statements= of the view allows more) "
+            f"of {sent}"
+        )
         status = int(answer.status_int)
         if status >= 400:
             _check_refusal(f"{method} {url} {options}", answer)

@@ -60,8 +60,10 @@ def expose_headers(config: Any, *names: str) -> None:
     """Let pages of other origins read these headers of answers (a directive)."""
     for name in names:
         introspectable = config.introspectable("exposed headers", name, name, "header")
-        config.action(("exposed header", name), introspectables=(introspectable,))
-        config.registry.exposed_headers.append(name)
+        # No conflict: two plugins may have a header in common.
+        config.action(None, introspectables=(introspectable,))
+        if name not in config.registry.exposed_headers:
+            config.registry.exposed_headers.append(name)
 
 
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:

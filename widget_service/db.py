@@ -30,6 +30,9 @@ from widget_service.settings import importable, setting
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+# The length of a moment as SQLAlchemy writes it to SQLite, without a zone.
+AS_WRITTEN = len("2026-11-24 09:30:00.000000")
+
 
 class Base(DeclarativeBase):
     """The base of every model; constraints get names, so that migrations can speak of them."""
@@ -62,9 +65,19 @@ class UtcDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, _coltype: object) -> Any:
         """What makes UTC of the driver's values: PostgreSQL's are in the session's zone."""
         if dialect.name == "sqlite":
-            # Text without a zone. In one step, as a list has hundreds of them.
-            return lambda text: None if text is None else datetime.fromisoformat(f"{text}+00:00")
+            return _from_text
         return lambda value: None if value is None else value.astimezone(UTC)
+
+
+def _from_text(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    if len(text) == AS_WRITTEN:
+        # In one step, as a list has hundreds of them.
+        return datetime.fromisoformat(f"{text}+00:00")
+    # Somebody else has written it.
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def utc_now() -> datetime:
@@ -156,6 +169,10 @@ class RequestSession(Session):
     def commit(self) -> NoReturn:
         """:raises RuntimeError: an error after it could not be rolled back"""
         raise RuntimeError("the transaction of a request is committed when its view has returned")
+
+    def rollback(self) -> NoReturn:
+        """:raises RuntimeError: what is done after it would not be the request's any more"""
+        raise RuntimeError("a request is rolled back by an error; a part of it by begin_nested()")
 
 
 def is_unsafe(request: PyramidRequest) -> bool:

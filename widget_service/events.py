@@ -88,11 +88,24 @@ def _committed(session: Session) -> None:
 
 def _ended(session: Session, _transaction: SessionTransaction) -> None:
     # Not before: a subscriber that writes would wait for the connection that this session has.
-    for _published_in, subscriber, event in session.info.pop(DUE, ()):
+    due = session.info.pop(DUE, ())
+    if not due:
+        return
+    sqlalchemy_event.listen(session, "after_transaction_create", _refuse)
+    for _published_in, subscriber, event in due:
         try:
             subscriber(event)
         except Exception:
             log.exception("%s failed after the commit of %s", subscriber, type(event).__name__)
+        begun = session.get_transaction()
+        if begun is not None:
+            begun.close()
+    sqlalchemy_event.remove(session, "after_transaction_create", _refuse)
+
+
+def _refuse(_session: Session, _transaction: SessionTransaction) -> None:
+    """:raises RuntimeError: nobody would commit what is written with the event's session"""
+    raise RuntimeError("event.session is closed to it; use cli.session(event.registry)")
 
 
 def _rolled_back(session: Session, transaction: SessionTransaction) -> None:

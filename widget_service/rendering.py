@@ -34,6 +34,7 @@ def answer(request: Any, value: Any) -> Response:
     if response.status_int == HTTPStatus.NO_CONTENT:
         response.content_type = None
     else:
+        response.content_type = "application/json"
         response.body = dump_json(value)
     return response
 
@@ -48,10 +49,6 @@ class JSONRenderer:
         """The body, and its type on the response."""
         body: bytes = answer(system["request"], value).body
         return body
-
-
-def _response(_request: Any) -> Response:
-    return Response(content_type="application/json", charset=None)
 
 
 def clock(moment: datetime, zone: tzinfo = UTC) -> str:
@@ -141,6 +138,5 @@ def digital(span: timedelta) -> str:
 
 
 def includeme(config: Any) -> None:
-    """The renderer, and responses that are of its type from the start."""
-    config.set_response_factory(_response)
+    """The renderer."""
     config.add_renderer("json", JSONRenderer)

@@ -12,6 +12,7 @@ from pyramid.config import PHASE3_CONFIG
 from pyramid.interfaces import ITweens
 
 from widget_service.fields import Flag
+from widget_service.retry import once
 from widget_service.settings import setting
 
 
@@ -26,25 +27,38 @@ class TimingSettings(colander.MappingSchema):
     )
 
 
+class Spent:
+    """What a request takes, all its attempts together."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.statements = 0
+
+    def __str__(self) -> str:
+        """The value of the header (W3C Server Timing)."""
+        took = (time.perf_counter() - self.began) * 1000
+        return f'total;dur={took:.2f}, sql;desc="{self.statements} statements"'
+
+
+class ThisThread(threading.local):
+    """A request is answered in one thread; statements outside of any are counted for nobody."""
+
+    spent = Spent()
+
+
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
-    """Add the header to every response, errors included (W3C Server Timing)."""
-    # A request is answered in one thread.
-    this_thread = threading.local()
+    """Add the header to every response, errors included."""
+    this_thread = ThisThread()
 
     def count(_statement: str) -> None:
-        # Others are sent too, by commands and when the service starts.
-        this_thread.statements = getattr(this_thread, "statements", 0) + 1
+        this_thread.spent.statements += 1
 
     registry.database.observe(count)
 
     def timing_tween(request: Any) -> Any:
-        this_thread.statements = 0
-        began = time.perf_counter()
+        this_thread.spent = once(request, Spent, Spent)
         response = handler(request)
-        took = (time.perf_counter() - began) * 1000
-        response.headers["Server-Timing"] = (
-            f'total;dur={took:.2f}, sql;desc="{this_thread.statements} statements"'
-        )
+        response.headers["Server-Timing"] = str(this_thread.spent)
         return response
 
     return timing_tween

@@ -64,6 +64,7 @@ HOW = {
     "vetoed": lambda session: happen(session, "vetoed"),
     "failing": lambda session: happen(session, "failing"),
     "refused": lambda session: happen(session, "refused"),
+    "reused": lambda session: happen(session, "reused"),
     "announced": lambda session: events.publish(Announced(session, "announced")),
     "kept-savepoint": kept_savepoint,
     "undone-savepoint": undone_savepoint,
@@ -92,8 +93,19 @@ def hear(event):
     event.registry.heard.append(event.jti)
     if event.jti == "failing":
         raise ZeroDivisionError(event.jti)
-    with cli.session(event.registry) as session:
-        write(session, f"heard of {event.jti}")
+    session = event.session
+    if event.jti != "reused":
+        with cli.session(event.registry) as session:
+            write(session, f"heard of {event.jti}")
+    else:
+        write(session, "nobody would commit this")
+
+
+def hear_too(event):
+    """Another one, which is not to suffer from what the first one did."""
+    if event.jti == "reused":
+        with cli.session(event.registry) as session:
+            write(session, f"heard of {event.jti}")
 
 
 def run(registry, args):
@@ -109,5 +121,6 @@ def includeme(config):
     config.add_rest_service(happenings)
     config.add_subscriber(react, Happened)
     config.add_commit_subscriber("plugins.happenings.hear", Happened)
+    config.add_commit_subscriber(hear_too, Happened)
     config.add_commit_subscriber(hear, Announced)
     config.add_command("happen", run, help="let something happen")

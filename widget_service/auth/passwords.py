@@ -78,7 +78,7 @@ def give_memory_back() -> None:
     then keeps one of Argon2's 19 MiB for each thread.
     """
     # Other libraries of C have no such thing, or no such habit.
-    with suppress(OSError, AttributeError):
+    with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
 
 

@@ -117,6 +117,12 @@ def early(session):
     session.commit()
 
 
+def undo(session):
+    """Roll back, which is not the view's either."""
+    session.rollback()
+    core(session)
+
+
 def die(session):
     core(session)
     session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -143,7 +149,7 @@ DEEDS = {
     deed.__name__: deed
     for deed in (
         core, textual, orm, dangling, nested, bug, conflict, returned, answered, die, increase,
-        clear, late, early,
+        clear, late, early, undo,
     )
 }  # fmt: skip
 
