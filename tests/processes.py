@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -20,6 +21,9 @@ SCRIPTS = Path(sys.executable).parent
 REPOSITORY = Path(__file__).parent.parent
 # Long enough for a busy machine; nothing waits for its end when all is well.
 PATIENCE = 60
+# Below those that the system deals out: another process, or a connection, would be given one that
+# was free a moment ago and that a server is about to listen on.
+PORTS = range(10_000, 32_000)
 
 
 class Server(NamedTuple):
@@ -54,8 +58,10 @@ def run(*command, cwd, text="", **variables):
 
 def free_port():
     """A port of this machine that nobody listens on, in either version of the protocol."""
-    with socket.create_server(("localhost", 0)) as listener:
-        return listener.getsockname()[1]
+    while True:
+        port = secrets.choice(PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("localhost", port)):
+            return port
 
 
 def ini_file(name, directory, *changes, port=None):

@@ -183,6 +183,16 @@ def test_it_refuses_to_guess_what_revisions_of_others_are(own_database, tmp_path
     assert current(notes) == HEADS
 
 
+def test_its_command_refuses_to_guess_as_well(own_database, tmp_path, notes):
+    migrations.upgrade(notes)
+    with (
+        configured(tmp_path, ini_text(own_database, PLUGINS)) as registry,
+        pytest.raises(CommandError, match=r"no included plugin has \(notes0002\)"),
+    ):
+        migrate(registry)
+    assert current(notes) == HEADS
+
+
 def test_alembics_command_says_what_to_do_without_a_plugin(own_database, tmp_path, notes, capsys):
     migrations.upgrade(notes)
     ini = core_ini(tmp_path, sqlalchemy__url=own_database)

@@ -9,6 +9,7 @@ import uuid
 
 import argon2.low_level
 import pytest
+from processes import PATIENCE
 from sqlalchemy.orm import Session
 
 from widget_service import configure
@@ -100,7 +101,7 @@ def at_once():
     """Calls functions in threads of their own, all at the same moment; answers their results."""
 
     def run(*calls):
-        barrier = threading.Barrier(len(calls), timeout=10)
+        barrier = threading.Barrier(len(calls), timeout=PATIENCE)
         results = [None] * len(calls)
 
         def work(number, call):
@@ -111,7 +112,8 @@ def at_once():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(timeout=PATIENCE)
+            assert not thread.is_alive()
         return results
 
     return run

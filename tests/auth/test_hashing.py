@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from processes import PATIENCE
 
 from widget_service.auth import hashing
 from widget_service.auth.hashing import Busy, Gate, GatedPasswords
@@ -25,7 +26,7 @@ class Held:
 
     def verify(self, password, password_hash):
         self.begun.release()
-        assert self.go.wait(10)
+        assert self.go.wait(PATIENCE)
         return self._passwords is None or self._passwords.verify(password, password_hash)
 
     def upgraded(self, _password, _password_hash):
@@ -58,20 +59,20 @@ def gate_with_a_line(*args):
 
 def test_it_takes_so_many_lets_so_many_wait_and_refuses_the_rest(threads):
     held = Held()
-    gate, line = gate_with_a_line(2, 1, 10)
+    gate, line = gate_with_a_line(2, 1, PATIENCE)
     passwords = GatedPasswords(held, gate)
     inside = [threads.submit(passwords.verify, "x", "y") for _ in range(2)]
     for _ in inside:
-        assert held.begun.acquire(timeout=10)
+        assert held.begun.acquire(timeout=PATIENCE)
     waiting = threads.submit(passwords.verify, "x", "y")
-    assert line.joined.acquire(timeout=10)
+    assert line.joined.acquire(timeout=PATIENCE)
     with pytest.raises(Busy):
         passwords.verify("x", "y")
     assert not held.begun.acquire(blocking=False)
     # A new hash can wait for another login.
     assert passwords.upgraded("x", "y") is None
     held.go.set()
-    assert [each.result(10) for each in (*inside, waiting)] == [True] * 3
+    assert [each.result(PATIENCE) for each in (*inside, waiting)] == [True] * 3
     assert passwords.verify("x", "y")
 
 
@@ -79,16 +80,16 @@ def test_it_refuses_whoever_has_waited_for_too_long(threads):
     held = Held()
     passwords = GatedPasswords(held, Gate(1, 5, 0))
     inside = threads.submit(passwords.verify, "x", "y")
-    assert held.begun.acquire(timeout=10)
+    assert held.begun.acquire(timeout=PATIENCE)
     with pytest.raises(Busy):
         passwords.hash("x")
     held.go.set()
-    assert inside.result(10)
+    assert inside.result(PATIENCE)
     assert passwords.verify("x", "y")
 
 
 def test_it_lets_them_in_as_they_came(threads):
-    gate, line = gate_with_a_line(1, 5, 10)
+    gate, line = gate_with_a_line(1, 5, PATIENCE)
     entered = []
 
     def enter(number):
@@ -99,9 +100,9 @@ def test_it_lets_them_in_as_they_came(threads):
         waiting = []
         for number in range(5):
             waiting.append(threads.submit(enter, number))
-            assert line.joined.acquire(timeout=10)
+            assert line.joined.acquire(timeout=PATIENCE)
     for each in waiting:
-        each.result(10)
+        each.result(PATIENCE)
     assert entered == [0, 1, 2, 3, 4]
 
 
@@ -120,7 +121,7 @@ def test_it_answers_reads_while_logins_storm_and_503_to_those_beyond(make_app, t
     fields = {"email": "user@example.com", "password": PASSWORD}
     storm = [threads.submit(client.post, LOGIN, fields) for _ in range(2)]
     for _ in storm:
-        assert held.begun.acquire(timeout=10)
+        assert held.begun.acquire(timeout=PATIENCE)
     change = {"current_password": PASSWORD, "new_password": "x"}
     for answer in (
         client.post(LOGIN, fields, status=503),
@@ -134,7 +135,7 @@ def test_it_answers_reads_while_logins_storm_and_503_to_those_beyond(make_app, t
     assert user.get("/api/v1/widgets").status_int == 200
     assert user.get("/api/v1/auth/user").status_int == 200
     held.go.set()
-    assert [each.result(10).status_int for each in storm] == [200, 200]
+    assert [each.result(PATIENCE).status_int for each in storm] == [200, 200]
     assert client.post(LOGIN, fields).status_int == 200
 
 
