@@ -5,7 +5,8 @@ from openapi_spec_validator import validate
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import fields
-from widget_service.rest import FORM, JSON, MULTIPART, Service
+from widget_service.bodies import FORM, JSON, MULTIPART
+from widget_service.rest import Service
 
 
 def fetch(client):

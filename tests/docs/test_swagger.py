@@ -14,7 +14,8 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 import widget_service
 from widget_service import fields
 from widget_service.answers import answer
-from widget_service.rest import FORM, JSON, MULTIPART, Service
+from widget_service.bodies import FORM, JSON, MULTIPART
+from widget_service.rest import Service
 
 
 class Colour(enum.Enum):

@@ -16,7 +16,7 @@ from pyramid.interfaces import IRootFactory
 from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED
 
-from widget_service import rest
+from widget_service import bodies, rest
 from widget_service.answers import Bare, Challenge, Patience, Validation, answer
 from widget_service.fields import Text
 from widget_service.principals import UNDECLARED, for_everyone, for_users
@@ -115,7 +115,7 @@ def _complete(
     if refusals:
         completed.setdefault("api_security", [{SECURITY: []}])
     if "body" in schema:
-        completed.setdefault("content_type", [rest.FORM, rest.MULTIPART, rest.JSON])
+        completed.setdefault("content_type", [bodies.FORM, bodies.MULTIPART, bodies.JSON])
     return completed
 
 

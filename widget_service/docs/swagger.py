@@ -29,7 +29,7 @@ from cornice_swagger.converters.schema import (
     convert_regex_validator,
 )
 
-from widget_service import fields, rest
+from widget_service import bodies, fields, rest
 from widget_service.docs.operations import SECURITY, described, documented
 
 Json = dict[str, Any]
@@ -210,7 +210,7 @@ def _as_form(operation: Json) -> None:
         if parameter["in"] != "body":
             parameters.append(_parameter(parameter))
         elif any(field["type"] in ("object", "array") for field in properties.values()):
-            operation["consumes"] = [rest.JSON]
+            operation["consumes"] = [bodies.JSON]
             parameter["schema"].pop("title")
             parameters.append({**parameter, "name": "body"})
         else:

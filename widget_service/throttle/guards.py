@@ -27,7 +27,7 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 from pyramid.security import NO_PERMISSION_REQUIRED
 
-from widget_service import rest, settings
+from widget_service import bodies, rest, settings
 from widget_service.db import is_unsafe
 from widget_service.errors import ServiceError
 from widget_service.retry import once
@@ -135,7 +135,7 @@ def account_of(request: Any) -> str | None:
     is no address the view refuses, and says why.
     """
     try:
-        email = rest.read_body(request).get("email")
+        email = bodies.read_body(request).get("email")
         if not isinstance(email, str) or len(email) > EMAIL_LENGTH:
             return None
         parts = validate_email(email, check_deliverability=False)
