@@ -270,9 +270,8 @@ def running():
     made.end()
 
 
-@pytest.mark.parametrize("poll", ["true", "false"])
-def test_it_answers_whom_the_system_has_let_in(poll):
-    made = Running(application, asyncore_use_poll=poll)
+def test_it_answers_whom_the_system_has_let_in():
+    made = Running(application)
     # The loop is not told of this client before it is told to stop.
     made.server.drain.begun = True
     with contextlib.closing(connect(made.port)) as client:
@@ -290,8 +289,8 @@ def test_it_leaves_unfinished_requests_alone_when_time_is_up(caplog):
         made.end()
     assert "1 connection(s) cut off unanswered" in caplog.text
     gate.set()
-    made.server.waitress.task_dispatcher.shutdown()
-    wasyncore.close_all(made.server._map)  # noqa: SLF001  (the process does it otherwise)
+    made.server.workers.shutdown()
+    wasyncore.close_all(made.server._loop)  # noqa: SLF001  (the process does it otherwise)
 
 
 def test_it_serves_until_a_signal_comes():

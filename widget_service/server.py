@@ -14,6 +14,8 @@ another than waitress's own. Two are added:
 ``notice_seconds``
     how long before that the process goes on as ever, while its health check fails already: for
     a load balancer that must hear of it first
+
+One has no effect: ``asyncore_use_poll``, as the loop is another.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from __future__ import annotations
 import logging
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,6 +35,7 @@ from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNot
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
+from widget_service.loop import Loop, Workers
 from widget_service.rendering import dump_json
 
 log = logging.getLogger(__name__)
@@ -43,8 +47,6 @@ DEFAULTS = {
     "connection_limit": "4000",
     "channel_timeout": "30",
     "cleanup_interval": "10",
-    # select knows no file above 1023.
-    "asyncore_use_poll": "true",
     "max_request_header_size": "65536",
     # Above rest.max_body_size, so that what is a little too large is answered by the service.
     "max_request_body_size": "1048576",
@@ -87,7 +89,14 @@ class Task(WSGITask):
         if self.channel.server.drain.begun:
             # As if the client had asked for it: an application may not set the header itself.
             self.request.headers["CONNECTION"] = "close"
-        return super().build_response_header()  # type: ignore[no-any-return]
+        # With the beginning of the body, in one packet.
+        self.channel.head = super().build_response_header()
+        return b""
+
+    def finish(self) -> None:
+        """Send what is left to send."""
+        super().finish()
+        self.channel.write_head()
 
 
 class Refusal(ErrorTask):
@@ -136,6 +145,34 @@ class Channel(HTTPChannel):
     task_class = Task
     error_task_class = Refusal
 
+    # Status and headers, until something is sent.
+    head = b""
+
+    def service(self) -> None:
+        """Answer the next request, in a thread of the workers."""
+        self.server.served.channel = self
+        try:
+            super().service()
+        except BaseException:
+            # Not an error of the application's, which is answered: it wants to end the process.
+            self.cancel()
+            self.server.pull_trigger()
+            raise
+
+    def write_soon(self, data: Any) -> int:
+        """Send some of an answer: bytes, or one of waitress's buffers."""
+        if data and self.head:
+            if isinstance(data, bytes):
+                data, self.head = self.head + data, b""
+            else:
+                self.write_head()
+        return super().write_soon(data)  # type: ignore[no-any-return]
+
+    def write_head(self) -> None:
+        """Send status and headers, if nothing has taken them along."""
+        head, self.head = self.head, b""
+        super().write_soon(head)
+
     @property
     def is_idle(self) -> bool:
         """Nothing was received that is not answered, nothing is to be sent."""
@@ -155,27 +192,35 @@ class Server:
         self.drain = Drain()
         self._drain_seconds = drain_seconds
         self._notice_seconds = notice_seconds
-        self._map: dict[int, Any] = {}
-        self.waitress = create_server(app, map=self._map, **options)
-        self._listeners = [each for each in self._map.values() if isinstance(each, BaseWSGIServer)]
+        adjustments = Adjustments(**options)
+        self._loop = Loop(adjustments.cleanup_interval)
+        self._timeout = adjustments.asyncore_loop_timeout
+        self.workers = Workers(adjustments.threads)
+        self.waitress = create_server(app, map=self._loop, _dispatcher=self.workers, **options)
+        self._served = threading.local()
+        self._listeners = [each for each in self._loop.values() if isinstance(each, BaseWSGIServer)]
         for listener in self._listeners:
             listener.channel_class = Channel
             listener.drain = self.drain
+            listener.served = self._served
+            listener.pull_trigger = self._wake
 
     def stop(self, *_signal: Any) -> None:
         """Begin the end; from a signal, or from another thread."""
         # Once: in the end there is no loop left to wake.
         if not self.drain.begun:
             self.drain.begun = True
-            self._listeners[0].pull_trigger()
+            self._listeners[0].trigger.pull_trigger()
 
     def run(self) -> None:
         """Serve until :meth:`stop`, and then until what was begun is finished."""
         while not self.drain.begun:
-            self._poll(self.waitress.adj.asyncore_loop_timeout)
+            self._poll(self._timeout)
         log.info("draining: finishing the requests that have begun")
         self._poll_until(time.monotonic() + self._notice_seconds, lambda: False)
         self._refuse_connections()
+        # Channels are closed from here on, without anything happening on them.
+        self._loop.sweep_interval = 0.0
         now = time.monotonic()
         deadline = now + self._drain_seconds
         self._poll_until(min(now + LINGER, deadline), self._is_done)
@@ -183,8 +228,15 @@ class Server:
         self._end()
 
     def _poll(self, timeout: float) -> None:
-        poll = wasyncore.poll2 if self.waitress.adj.asyncore_use_poll else wasyncore.poll
-        poll(timeout, self._map)
+        # They stop accepting, and begin again, and ask themselves for how long others are idle.
+        self._loop.turn(timeout, self._listeners)
+
+    def _wake(self) -> None:
+        """Called where waitress wakes its loop: a worker has changed what its channel wants."""
+        channel = self._served.channel
+        if self._loop.is_deaf_to(channel):
+            self._loop.ask(channel)
+            self._listeners[0].trigger.pull_trigger()
 
     def _poll_until(self, deadline: float, is_enough: Callable[[], bool]) -> None:
         while time.monotonic() < deadline and not is_enough():
@@ -194,19 +246,18 @@ class Server:
         """Close the listening sockets; whoever has connected already is let in before."""
         for listener in self._listeners:
             before = 0
-            while len(self._map) != before:
-                before = len(self._map)
+            while len(self._loop) != before:
+                before = len(self._loop)
                 listener.handle_accept()
             # Not its own close(): that takes away what tasks wake the loop with.
             wasyncore.dispatcher.close(listener)
 
     def _channels(self) -> list[Channel]:
-        return [each for each in self._map.values() if isinstance(each, Channel)]
+        return [each for each in self._loop.values() if isinstance(each, Channel)]
 
     def _is_done(self) -> bool:
         # Somebody may work for a client that is gone.
-        dispatcher = self.waitress.task_dispatcher
-        return not (self._channels() or dispatcher.queue or dispatcher.active_count)
+        return not self._channels() and self.workers.is_idle
 
     def _close_idle(self) -> bool:
         for channel in self._channels():
@@ -216,8 +267,8 @@ class Server:
 
     def _end(self) -> None:
         if self._is_done():
-            self.waitress.task_dispatcher.shutdown()
-            wasyncore.close_all(self._map)
+            self.workers.shutdown()
+            wasyncore.close_all(self._loop)
             log.info("drained: every request is answered")
         else:
             # Their threads end with the process; to take sockets away from them makes it worse.

@@ -1,0 +1,266 @@
+"""The loop of the server and its workers: whom they ask, and that they miss nobody."""
+
+import contextlib
+import http.client
+import logging
+import random
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from processes import PATIENCE, free_port
+from waitress import wasyncore
+
+from widget_service import server as module
+from widget_service.loop import Loop
+from widget_service.server import Channel, Server
+
+LARGE = b"x" * 5_000_000
+
+
+class Running:
+    """A server in a thread of this process."""
+
+    def __init__(self, app, **options):
+        self.port = free_port()
+        listen = {"listen": f"127.0.0.1:{self.port}"}
+        self.server = Server(app, {**module.DEFAULTS, **listen, **options}, 5.0, 0.0)
+        self.thread = threading.Thread(target=self.server.run)
+        self.thread.start()
+
+    def connect(self):
+        return contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        )
+
+
+@pytest.fixture
+def serve():
+    """A function that serves an application."""
+    made = []
+
+    def start(app, **options):
+        made.append(Running(app, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.server.stop()
+        each.thread.join(PATIENCE)
+        assert not each.thread.is_alive()
+
+
+def application(environ, start_response):
+    """Answers with the path; /large with much, /none with nothing."""
+    path = environ["PATH_INFO"]
+    body = {"/large": LARGE, "/none": b""}.get(path, path.encode())
+    status = "204 No Content" if path == "/none" else "200 OK"
+    start_response(status, [("Content-Length", str(len(body)))] if body else [])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def ask(connection, path="/", method="GET"):
+    connection.request(method, path)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_it_does_not_ask_those_that_are_idle(serve, monkeypatch):
+    asked = []
+    readable = Channel.readable
+    monkeypatch.setattr(
+        Channel, "readable", lambda self: (asked.append(self.addr[1]), readable(self))[1]
+    )
+    made = serve(application, cleanup_interval="3600")
+    with made.connect() as idle, made.connect() as busy:
+        ask(idle)
+        port = idle.sock.getsockname()[1]
+        before = asked.count(port)
+        for _each in range(50):
+            ask(busy)
+        assert asked.count(port) - before <= 1
+        # It is heard all the same.
+        assert ask(idle, "/again") == (200, b"/again")
+
+
+def test_it_is_not_woken_between_the_requests_of_a_connection(serve, monkeypatch):
+    made = serve(application)
+    with made.connect() as client:
+        ask(client)
+        pulled = []
+        trigger = made.server._listeners[0].trigger  # noqa: SLF001  (nothing else shows it)
+        monkeypatch.setattr(trigger, "pull_trigger", lambda: pulled.append("woken"))
+        for _each in range(20):
+            # Whoever is quick asks again before the worker has put the request away.
+            while not all(each.is_idle for each in made.server._channels()):  # noqa: SLF001
+                pass
+            ask(client)
+        assert pulled == []
+        monkeypatch.undo()
+
+
+def test_it_sends_an_answer_in_one_packet(serve, monkeypatch):
+    sent = []
+    send = Channel.send
+    monkeypatch.setattr(
+        Channel, "send", lambda self, data, **kw: (sent.append(data), send(self, data, **kw))[1]
+    )
+    with serve(application).connect() as client:
+        assert ask(client, "/found") == (200, b"/found")
+        assert ask(client, "/found", "HEAD") == (200, b"")
+        assert ask(client, "/none") == (204, b"")
+        assert ask(client, "/found") == (200, b"/found")
+    assert len(sent) == 4
+    assert sent[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert sent[0].endswith(b"\r\n\r\n/found")
+
+
+def test_it_sends_parts_of_an_answer_when_they_are_there(serve):
+    heard = threading.Event()
+
+    def parts(_environ, start_response):
+        start_response("200 OK", [("Content-Length", "10")])
+        yield b"first"
+        assert heard.wait(PATIENCE)
+        yield b"later"
+
+    with serve(parts).connect() as client:
+        client.request("GET", "/")
+        response = client.getresponse()
+        assert response.read(5) == b"first"
+        heard.set()
+        assert response.read() == b"later"
+
+
+def test_it_sends_files(serve, tmp_path):
+    (tmp_path / "large").write_bytes(LARGE)
+
+    def file(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"]((tmp_path / "large").open("rb"))
+
+    with serve(file).connect() as client:
+        assert ask(client) == (200, LARGE)
+        assert ask(client) == (200, LARGE)
+
+
+def test_it_waits_for_a_client_that_listens_slowly(serve):
+    made = serve(application)
+    with made.connect() as client, made.connect() as other:
+        client.request("GET", "/large")
+        # It is in the buffers of the system, which are full, and of the server.
+        assert ask(other) == (200, b"/")
+        assert client.getresponse().read() == LARGE
+        assert ask(client) == (200, b"/")
+
+
+def test_it_says_once_that_requests_wait(serve, caplog):
+    gate = threading.Event()
+
+    def waits(environ, start_response):
+        assert gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, threads="1")
+    clients = [made.connect() for _each in range(3)]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(client) for client in clients]
+        for connection in connections:
+            connection.request("GET", "/")
+        while made.server.workers._unfinished < 3:  # noqa: SLF001  (nothing else shows it)
+            pass
+        gate.set()
+        assert [each.getresponse().status for each in connections] == [200] * 3
+    told = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert [each.getMessage() for each in told] == ["all 1 threads are busy, requests wait"]
+
+
+def test_it_hangs_up_where_an_application_wants_to_end_the_process(serve, caplog):
+    def ends(environ, start_response):
+        if environ["PATH_INFO"] == "/end":
+            raise SystemExit("enough")
+        return application(environ, start_response)
+
+    made = serve(ends, threads="1")
+    with made.connect() as client, made.connect() as other:
+        with pytest.raises(http.client.RemoteDisconnected):
+            ask(client, "/end")
+        assert ask(other) == (200, b"/")
+    assert "a request was not answered" in caplog.text
+
+
+def test_it_answers_everybody(serve):
+    """Clients that come, go, ask twice at once and do not listen, more than there are threads."""
+    made = serve(application, threads="4")
+    pair = (
+        b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    )
+
+    def client(number):
+        chance = random.Random(number)  # noqa: S311  (no secret)
+        for _each in range(15):
+            kind = chance.choice(["kept", "pair", "gone"])
+            if kind == "kept":
+                with made.connect() as kept:
+                    for path in ("/a", "/large", "/b"):
+                        assert ask(kept, path)[0] == 200
+                continue
+            with socket.create_connection(("127.0.0.1", made.port), PATIENCE) as raw:
+                raw.sendall(pair if kind == "pair" else b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+                received = b""
+                while kind == "pair" and (data := raw.recv(65536)):
+                    received += data
+                assert kind == "gone" or received.endswith(b"\r\n\r\n/2")
+        return number
+
+    with ThreadPoolExecutor(16) as threads:
+        assert [*threads.map(client, range(16))] == [*range(16)]
+
+
+class Half(wasyncore.dispatcher):
+    """One half of a connection; it reads, and closes some others when it does."""
+
+    def __init__(self, loop, closes=()):
+        ours, self.theirs = socket.socketpair()
+        super().__init__(ours, map=loop)
+        self.connected = True
+        self.closes = closes
+        self.heard = []
+
+    def writable(self):
+        return False
+
+    def handle_read(self):
+        self.heard.append(self.recv(100))
+        for each in self.closes:
+            each.close()
+
+
+@pytest.fixture
+def loop():
+    made = Loop(3600)
+    yield made
+    wasyncore.close_all(made)
+
+
+def test_it_forgets_who_is_closed_before_it_was_ever_watched(loop):
+    half = Half(loop)
+    half.theirs.send(b"x")
+    half.close()
+    loop.turn(0, ())
+    assert (half.heard, len(loop)) == ([], 0)
+    half.theirs.close()
+
+
+def test_it_does_not_tell_one_that_another_has_just_closed(loop):
+    first = Half(loop)
+    second = Half(loop, [first])
+    first.closes = [second]
+    for each in (first, second):
+        each.theirs.send(b"x")
+    loop.turn(0, ())
+    # Both were ready; whichever was told of it has closed the other.
+    assert sorted(map(len, (first.heard, second.heard))) == [0, 1]
+    for each in (first, second):
+        each.theirs.close()

@@ -1,0 +1,171 @@
+"""What the server waits with: for connections that have something to say, and for work to do.
+
+In waitress's own loop every connection is asked, twice for each request that anybody makes, what it
+wants, and the loop is woken after each answer. Here what costs time is what happens, however many
+connections there are on which nothing does.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from queue import SimpleQueue
+from typing import Any
+
+from waitress import wasyncore
+
+log = logging.getLogger(__name__)
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+# How often it is logged that requests wait for a thread, in seconds.
+COMPLAINT_INTERVAL = 60.0
+
+
+class Loop(dict[int, Any]):
+    """The sockets of a server, by their files: waitress puts them in, and takes them out.
+
+    A socket is watched for what it wanted last, until that happens and it wants it no more: most
+    often it wants it again by then. So while requests come one after another the system need not
+    be told anything.
+    """
+
+    def __init__(self, sweep_interval: float) -> None:
+        """:param sweep_interval: how often all sockets are asked what they want, in seconds"""
+        super().__init__()
+        self.sweep_interval = sweep_interval
+        self._swept = -math.inf
+        self._selector = selectors.DefaultSelector()
+        self._watched: dict[int, int] = {}
+        # Sockets that may want something else now; any thread adds to it.
+        self._changed: deque[Any] = deque()
+        # Whoever compares what a socket wants with what it is watched for holds it: a thread that
+        # changes what its socket wants and then looks must not miss the loop that does the same.
+        self._lock = threading.Lock()
+
+    def __setitem__(self, file: int, watched: Any) -> None:
+        super().__setitem__(file, watched)
+        # To be asked later: this is called while it is made.
+        self._changed.append(watched)
+
+    def __delitem__(self, file: int) -> None:
+        super().__delitem__(file)
+        if self._watched.pop(file, 0):
+            self._selector.unregister(file)
+
+    def turn(self, timeout: float, always: Iterable[Any]) -> None:
+        """Wait until something happens, and let the sockets do what they do then.
+
+        :param always: those that change their minds by themselves
+        """
+        self._changed.extend(always)
+        now = time.monotonic()
+        if now - self._swept >= self.sweep_interval:
+            self._swept = now
+            self._changed.extend(self.values())
+        while self._changed:
+            self._watch(self._changed.popleft())
+        for key, events in self._selector.select(timeout):
+            # An event before this one may have closed it; its number may be another's by now.
+            if self.get(key.fd) is not key.data:
+                continue
+            happened = events & _wants(key.data)
+            if happened & READ:
+                wasyncore.read(key.data)
+            if happened & WRITE:
+                wasyncore.write(key.data)
+            self._watch(key.data, in_vain=not happened)
+
+    def is_deaf_to(self, watched: Any) -> bool:
+        """Does a socket want what it is not watched for? Then :meth:`ask` it; from any thread."""
+        with self._lock:
+            return bool(_wants(watched) & ~self._watched.get(_file(watched), 0))
+
+    def ask(self, watched: Any) -> None:
+        """Have a socket asked what it wants, at the next turn; from any thread."""
+        self._changed.append(watched)
+
+    def _watch(self, watched: Any, *, in_vain: bool = False) -> None:
+        """Watch a socket for what it wants.
+
+        :param in_vain: for nothing else
+        """
+        file = _file(watched)
+        if self.get(file) is not watched:
+            return  # closed
+        with self._lock:
+            before = self._watched.get(file, 0)
+            wanted = _wants(watched) | (0 if in_vain else before)
+            if wanted == before:
+                return
+            self._watched[file] = wanted
+        if not before:
+            self._selector.register(file, wanted, watched)
+        elif wanted:
+            self._selector.modify(file, wanted, watched)
+        else:
+            self._selector.unregister(file)
+
+
+def _file(watched: Any) -> int:
+    """The number of a socket's file; none that is watched has what a closed one answers."""
+    return -1 if watched._fileno is None else watched._fileno  # noqa: SLF001  (no public way)
+
+
+def _wants(watched: Any) -> int:
+    # To be connected to is to be read.
+    writes = watched.writable() and not watched.accepting
+    return (READ if watched.readable() else 0) | (WRITE if writes else 0)
+
+
+class Workers:
+    """The threads that call the application: waitress's task dispatcher."""
+
+    def __init__(self, count: int) -> None:
+        self._tasks: SimpleQueue[Any] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._unfinished = 0
+        self._next_complaint = 0.0
+        self._threads = [
+            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody works, and nothing waits for it."""
+        return not self._unfinished
+
+    def add_task(self, task: Any) -> None:
+        """Have a task served."""
+        with self._lock:
+            self._unfinished += 1
+            waiting = self._unfinished - len(self._threads)
+        self._tasks.put(task)
+        if waiting > 0 and time.monotonic() >= self._next_complaint:
+            self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
+            log.warning("all %d threads are busy, requests wait", len(self._threads))
+
+    def shutdown(self) -> None:
+        """End the threads, when they have served every task."""
+        for _each in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            try:
+                task.service()
+            except BaseException:
+                log.exception("a request was not answered")
+            finally:
+                with self._lock:
+                    self._unfinished -= 1
