@@ -227,9 +227,13 @@ class Half(wasyncore.dispatcher):
         self.connected = True
         self.closes = closes
         self.heard = []
+        self.listens = True
 
     def writable(self):
         return False
+
+    def readable(self):
+        return self.listens
 
     def handle_read(self):
         self.heard.append(self.recv(100))
@@ -253,7 +257,30 @@ def test_it_forgets_who_is_closed_before_it_was_ever_watched(loop):
     half.theirs.close()
 
 
-def test_it_does_not_tell_one_that_another_has_just_closed(loop):
+def test_it_is_not_busy_with_one_that_does_not_listen(loop):
+    half = Half(loop)
+    loop.turn(0, ())
+    half.listens = False
+    half.theirs.send(b"x")
+    assert happens(loop)
+    loop.turn(0, ())
+    assert not happens(loop)
+    assert not loop.is_deaf_to(half)
+    half.listens = True
+    assert loop.is_deaf_to(half)
+    loop.ask(half)
+    loop.turn(0, ())
+    assert half.heard == [b"x"]
+    half.theirs.close()
+
+
+def happens(loop):
+    """Would the loop not wait?"""
+    return loop._selector.select(0) != []  # noqa: SLF001  (nothing else shows it)
+
+
+def test_it_does_not_tell_one_that_another_has_just_closed(loop, caplog):
+    caplog.set_level(logging.INFO)
     first = Half(loop)
     second = Half(loop, [first])
     first.closes = [second]
@@ -262,5 +289,6 @@ def test_it_does_not_tell_one_that_another_has_just_closed(loop):
     loop.turn(0, ())
     # Both were ready; whichever was told of it has closed the other.
     assert sorted(map(len, (first.heard, second.heard))) == [0, 1]
+    assert "exception" not in caplog.text
     for each in (first, second):
         each.theirs.close()
