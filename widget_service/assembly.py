@@ -10,9 +10,9 @@ from typing import Any
 import plaster
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
-from pyramid.registry import Registry
 
 from widget_service import plugins, settings
+from widget_service.registry import QuietRegistry
 from widget_service.settings import Problem, StartupError
 from widget_service.sources import Source, legible, unreadable
 
@@ -60,7 +60,7 @@ def configure(
     :param environ: variables that override the settings; the process's by default
     :raises StartupError: with everything that is wrong
     """
-    registry = Registry("widget_service")
+    registry = QuietRegistry("widget_service")
     settings.setup(registry, Source(app_settings, environ, file, shared))
     declared = registry.settings_declared
     own = settings.of(registry, "pyramid")

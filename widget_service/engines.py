@@ -190,6 +190,7 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         connection.execute("PRAGMA recursive_triggers = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA cache_size = -256")
 
     if not read_only:
         event.listen(engine, "begin", _begin_immediate)
