@@ -13,7 +13,7 @@ from processes import PATIENCE, free_port
 from waitress import wasyncore
 
 from widget_service import server as module
-from widget_service.loop import Loop
+from widget_service.loop import Loop, Workers
 from widget_service.server import Channel, Server
 
 LARGE = b"x" * 5_000_000
@@ -168,7 +168,7 @@ def test_it_says_once_that_requests_wait(serve, caplog):
         connections = [stack.enter_context(client) for client in clients]
         for connection in connections:
             connection.request("GET", "/")
-        while made.server.workers._unfinished < 3:  # noqa: SLF001  (nothing else shows it)
+        while len(made.server.workers._waiting) < 2:  # noqa: SLF001  (nothing else shows it)
             pass
         gate.set()
         assert [each.getresponse().status for each in connections] == [200] * 3
@@ -292,3 +292,27 @@ def test_it_does_not_tell_one_that_another_has_just_closed(loop, caplog):
     assert "exception" not in caplog.text
     for each in (first, second):
         each.theirs.close()
+
+
+class Errand:
+    """A task that says in which thread it was served."""
+
+    def __init__(self):
+        self.thread = None
+        self.done = threading.Event()
+
+    def service(self):
+        self.thread = threading.get_ident()
+        self.done.set()
+
+
+def test_who_was_idle_last_works_next():
+    workers = Workers(8)
+    errands = [Errand() for _each in range(20)]
+    for errand in errands:
+        while not workers.is_idle:
+            pass
+        workers.add_task(errand)
+        assert errand.done.wait(PATIENCE)
+    workers.shutdown()
+    assert len({errand.thread for errand in errands}) == 1
