@@ -25,11 +25,6 @@ class QuietRegistry(Registry):
         self._unheard.clear()
         return super().registerHandler(*args, **options)
 
-    def registerSubscriptionAdapter(self, *args: Any, **options: Any) -> Any:  # noqa: N802  (Pyramid's)
-        """Register a subscriber that makes something of the event."""
-        self._unheard.clear()
-        return super().registerSubscriptionAdapter(*args, **options)
-
     def notify(self, *events: Any) -> None:
         """Tell subscribers of an event."""
         kind = type(events[0])

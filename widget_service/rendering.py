@@ -20,12 +20,22 @@ TWO = tuple(f"{number:02}" for number in range(100))
 
 
 def dump_json(value: Any) -> bytes:
-    """``value`` as JSON in UTF-8; a lone surrogate, which UTF-8 cannot hold, becomes ``?``."""
+    """``value`` as JSON in UTF-8, moments in ISO 8601.
+
+    A lone surrogate, which UTF-8 cannot hold, becomes ``?``.
+    """
     try:
         return orjson.dumps(value)
     except TypeError:
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False, default=_iso8601)
         return text.encode("utf-8", "replace")
+
+
+def _iso8601(value: Any) -> str:
+    """:raises TypeError: it is no moment and no day, which is all that JSON lacks here"""
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a {type(value).__name__} is nothing that JSON has")
 
 
 def answer(request: Any, value: Any) -> Response:
@@ -57,7 +67,7 @@ def clock(moment: datetime, zone: tzinfo = UTC) -> str:
     >>> clock(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     '11/23/26 03:04:05 PM UTC'
     """
-    there = _in_zone(moment, zone)
+    there = in_zone(moment, zone)
     hour = there.hour
     return (
         f"{TWO[there.month]}/{TWO[there.day]}/{TWO[there.year % 100]} "
@@ -66,18 +76,13 @@ def clock(moment: datetime, zone: tzinfo = UTC) -> str:
     )
 
 
-def iso8601(moment: datetime, zone: tzinfo = UTC) -> str:
-    """A point in time in ISO 8601, with its offset."""
-    return _in_zone(moment, zone).isoformat()
-
-
 def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
     """A point in time as mail headers have it (RFC 5322, 3.3).
 
     >>> rfc822(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     'Mon, 23 Nov 2026 15:04:05 +0000'
     """
-    there = _in_zone(moment, zone)
+    there = in_zone(moment, zone)
     # strftime has no word of any language for %z.
     offset = "+0000" if zone is UTC else there.strftime("%z")
     return (
@@ -95,16 +100,16 @@ def short_date(day: date) -> str:
     return f"{MONTHS[day.month - 1]} {day.day:02} {day.year:04}"
 
 
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """A point in time as clocks there show it; JSON has it in ISO 8601, with its offset."""
     # What the database answers is in UTC, as most services are.
     return moment if moment.tzinfo is zone else moment.astimezone(zone)
 
 
 def split(span: timedelta) -> tuple[int, int, int, int]:
     """Days, hours, minutes and seconds of a span of time that is not negative."""
-    minutes, seconds = divmod(span.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return span.days, hours, minutes, seconds
+    seconds = span.seconds
+    return span.days, seconds // 3600, seconds // 60 % 60, seconds % 60
 
 
 def countdown(span: timedelta) -> str:
@@ -115,15 +120,14 @@ def countdown(span: timedelta) -> str:
     >>> countdown(timedelta(seconds=61))
     '1 minutes 1 seconds'
     """
-    if span < timedelta(0):
+    if span.days < 0:
         return "No time remaining"
     days, hours, minutes, seconds = split(span)
-    words = f"{seconds} seconds"
-    if days or hours or minutes:
-        words = f"{minutes} minutes {words}"
-    if days or hours:
-        words = f"{hours} hours {words}"
-    return f"{days} day(s) {words}" if days else words
+    if days:
+        return f"{days} day(s) {hours} hours {minutes} minutes {seconds} seconds"
+    if hours:
+        return f"{hours} hours {minutes} minutes {seconds} seconds"
+    return f"{minutes} minutes {seconds} seconds" if minutes else f"{seconds} seconds"
 
 
 def digital(span: timedelta) -> str:

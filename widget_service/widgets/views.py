@@ -124,19 +124,17 @@ class _Shower:
 
     def __call__(self, row: Any) -> dict[str, Any]:
         zone = self.zone
-        owner = {"public_id": row.owner_public_id}
-        if self.show_email:
-            owner = {"email": row.owner_email, **owner}
+        shown = {"email": row.owner_email} if self.show_email else {}
         return {
             "name": row.name,
             "info_url": row.info_url,
             "created_at": rendering.clock(row.created_at, zone),
-            "created_at_iso8601": rendering.iso8601(row.created_at, zone),
+            "created_at_iso8601": rendering.in_zone(row.created_at, zone),
             "created_at_rfc822": rendering.rfc822(row.created_at, zone),
             "deadline": rendering.clock(row.deadline, zone),
-            "deadline_iso8601": rendering.iso8601(row.deadline, zone),
+            "deadline_iso8601": rendering.in_zone(row.deadline, zone),
             "deadline_passed": row.deadline < self.now,
             "time_remaining": rendering.countdown(row.deadline - self.now),
-            "owner": owner,
+            "owner": {**shown, "public_id": row.owner_public_id},
             "link": f"{self.base}/{row.name}",
         }
