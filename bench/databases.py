@@ -8,16 +8,16 @@ import subprocess
 import servers
 from servers import HERE, VENVS, WORK
 
-OURS = VENVS / "ours" / "bin"
+TOOLS = VENVS / "tools" / "bin"
 
 
 def fill(url: str, rows: int) -> None:
     """Migrate an empty database and fill it."""
     print(f"filling a database with {rows:,} widgets", flush=True)
     ini = servers.write_ini(url, 0)
-    environment = servers.environment("ours", url)
-    migrate = [OURS / "widget-service", "-c", ini, "migrate"]
-    for command in (migrate, [OURS / "python", HERE / "fill.py", url, str(rows)]):
+    environment = servers.environment("tools", url)
+    migrate = [TOOLS / "widget-service", "-c", ini, "migrate"]
+    for command in (migrate, [TOOLS / "python", HERE / "fill.py", url, str(rows)]):
         quiet = subprocess.DEVNULL
         subprocess.run(command, check=True, env=environment, cwd=WORK, stdout=quiet)
 
@@ -59,7 +59,7 @@ class PostgreSQL:
         directory = WORK / "postgresql"
         shutil.rmtree(directory, ignore_errors=True)
         command = ["taskset", "--cpu-list", str(core)]
-        command += [OURS / "python", HERE / "postgres.py", directory]
+        command += [TOOLS / "python", HERE / "postgres.py", directory]
         pipe = subprocess.PIPE
         self._server = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
         self._uri = self._server.stdout.readline().strip()

@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections import defaultdict
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 
@@ -60,6 +60,17 @@ def options() -> argparse.Namespace:
     return chosen
 
 
+def chosen_servers(chosen: argparse.Namespace) -> list[Server]:
+    """Those that are asked for; on PostgreSQL ours run where its driver is installed."""
+    found = [server for server in SERVERS if server.key in chosen.servers]
+    if chosen.postgresql:
+        found = [
+            replace(server, environment="tools") if server.environment == "ours" else server
+            for server in found
+        ]
+    return found
+
+
 def cores() -> tuple[int, int, int]:
     """Of the server, of the load, of PostgreSQL, which has the load's where there are but two."""
     found = sorted(os.sched_getaffinity(0))
@@ -73,7 +84,7 @@ class Bench:
 
     def __init__(self, chosen: argparse.Namespace, rows: int, scenarios: list[Scenario]) -> None:
         self._chosen, self._rows, self._scenarios = chosen, rows, scenarios
-        self._servers = [server for server in SERVERS if server.key in chosen.servers]
+        self._servers = chosen_servers(chosen)
         self._core, self._load_core, database_core = cores()
         self._database = PostgreSQL(rows, database_core) if chosen.postgresql else SQLite(rows)
         self._results: Results = defaultdict(list)
@@ -181,8 +192,8 @@ def main() -> None:
         return
     WORK.mkdir(exist_ok=True)
     load.warn_without_wrk()
-    named = {server.environment for server in SERVERS if server.key in chosen.servers}
-    for name in sorted(named | {"ours"}):
+    named = {server.environment for server in chosen_servers(chosen)}
+    for name in sorted(named | {"tools"}):
         servers.install(name)
     print(machine(chosen), flush=True)
     wanted = [each for each in SCENARIOS if each.key in chosen.scenarios]
@@ -192,7 +203,7 @@ def main() -> None:
         large = [each for each in wanted if each.key in LARGE]
         measure(chosen, "large", chosen.large_rows, large)
     if "inprocess" in chosen.tables:
-        command = [VENVS / "ours" / "bin" / "python", HERE / "inprocess.py"]
+        command = [VENVS / "tools" / "bin" / "python", HERE / "inprocess.py"]
         subprocess.run([*command, *(["--quick"] if chosen.quick else [])], check=True, cwd=WORK)
 
 

@@ -23,6 +23,9 @@ ROOT = HERE.parent
 VENVS = HERE / ".venvs"
 WORK = HERE / ".data"
 
+# Environments that have the service in them.
+OWN = ("ours", "tools")
+
 # As many threads as waitress has; by itself it would have hundreds, each with a connection.
 GRANIAN = (
     "{bin}/granian --interface wsgi --workers 1 --blocking-threads 20 --host 127.0.0.1 "
@@ -91,7 +94,7 @@ def install(name: str) -> None:
     """Make a virtual environment, unless it is there as its requirements say."""
     requirements = HERE / f"requirements-{name}.txt"
     wanted = requirements.read_bytes()
-    if name == "ours":
+    if name in OWN:
         wanted += (ROOT / "setup.py").read_bytes()
     mark = VENVS / name / "installed"
     digest = hashlib.sha256(wanted).hexdigest()
@@ -109,7 +112,7 @@ def install(name: str) -> None:
 def environment(name: str, database: str) -> dict[str, str]:
     """The variables of a process in that environment."""
     # Nothing of the peers' in ours: the service's own libraries have names such as limits.
-    folders = [HERE / "served"] if name == "ours" else [HERE, HERE / "peers"]
+    folders = [HERE / "served"] if name in OWN else [HERE, HERE / "peers"]
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return kept | {
         "PYTHONPATH": os.pathsep.join(map(str, folders)),

@@ -7,6 +7,7 @@ Request parsers read and check the fields, decorators check the token, models fo
 from __future__ import annotations
 
 import functools
+import logging
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +24,9 @@ from sqlalchemy.exc import IntegrityError
 import data
 from formats import aware, clock, countdown, now, rfc822
 from rules import LIFETIME, NAME, PAGE_SIZES, PRAGMAS, PREFIX, database, key, parse_deadline
+
+# Waitress would log a line for each request that waits for a thread.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 db = SQLAlchemy()
 passwords = PasswordHasher(**data.ARGON2)

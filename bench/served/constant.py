@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 from pyramid.config import Configurator
 from pyramid.response import Response
+
+# Waitress would log a line for each request that waits for a thread.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 # As long as a widget's.
 BODY = b'{"name":"' + b"x" * 560 + b'"}'
