@@ -44,7 +44,7 @@ def includeme(config: Any) -> None:
     config.include(".db")
     config.include(".retry")
     config.include(".events")
-    config.include(".migrations")
+    config.include(".revisions")
     config.include(".backup")
     config.include(".database_check")
     config.include(".resources")

@@ -6,10 +6,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, ForeignKeyConstraint, and_, exists, func, inspect, select
 
-from widget_service import migrations
 from widget_service.db import Base
 from widget_service.engines import is_sqlite
 from widget_service.row_count import LISTED, ROW_COUNT
@@ -35,6 +33,11 @@ def problems(registry: Any) -> Iterator[str]:
 
     :raises SQLAlchemyError: the database does not answer, or is too broken to
     """
+    # Not above: a service that runs does without them.
+    from alembic.util import CommandError as AlembicError  # noqa: PLC0415
+
+    from widget_service import migrations  # noqa: PLC0415
+
     with registry.database.read_engine.connect() as connection:
         if is_sqlite(connection.engine.url):
             said = connection.exec_driver_sql("PRAGMA integrity_check").scalars()

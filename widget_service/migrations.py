@@ -1,18 +1,10 @@
 """Migrations: one Alembic branch for each plugin, applied at start or demanded there.
 
-A plugin names its folder of revisions in its includeme::
-
-    config.add_migrations("gadgets:migrations")
-
-The Alembic command reads the same folders from ``version_locations`` in the [alembic] section of
-the .ini and comes in through ``alembic/env.py``; the service itself, and ``widget-service
-migrate``, need neither.
+Loaded where there is something to migrate: see :mod:`widget_service.revisions`.
 """
 
 from __future__ import annotations
 
-import argparse
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -25,40 +17,24 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError as AlembicError
-from pyramid.events import ApplicationCreated
-from pyramid.exceptions import ConfigurationError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import row_count, settings
 from widget_service.db import Base, UtcDateTime
 from widget_service.engines import is_sqlite, patience
+from widget_service.revisions import folder
 from widget_service.settings import Problem, StartupError
 
 # Any number will do, as long as every process of the service uses the same one.
 ADVISORY_LOCK = 7_236_482_119
 
 
-def add_migrations(config: Any, location: str) -> None:
-    """Name a plugin's folder of revisions as ``package:folder`` (a directive).
-
-    :raises ConfigurationError: there is no such folder
-    """
-    _folder(location)
-    introspectable = config.introspectable("migrations", location, location, "migrations")
-    introspectable["location"] = location
-    config.action(("migrations", location), introspectables=(introspectable,))
-    config.registry.migrations.append(location)
-
-
 def scripts(registry: Any) -> ScriptDirectory:
-    """The revisions of all included plugins, as they were when somebody first asked.
-
-    A newer release that is installed while this process runs brings some that it knows nothing of.
-    """
+    """The revisions of all included plugins, as they were when somebody first asked."""
     if registry.scripts is None:
         registry.scripts = ScriptDirectory(
-            str(Path(__file__).parent), version_locations=[*map(_folder, registry.migrations)]
+            str(Path(__file__).parent), version_locations=[*map(folder, registry.migrations)]
         )
     return registry.scripts  # type: ignore[no-any-return]
 
@@ -68,7 +44,7 @@ def branches(registry: Any, plugin: str) -> list[str]:
 
     :param plugin: its package
     """
-    folders = [_folder(each) for each in registry.migrations if each.partition(":")[0] == plugin]
+    folders = [folder(each) for each in registry.migrations if each.partition(":")[0] == plugin]
     script = scripts(registry)
     return sorted(
         label
@@ -261,12 +237,11 @@ def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> N
             environment.run_migrations()
 
 
-def at_start(event: ApplicationCreated) -> None:
-    """Migrate, or refuse to serve; an unreachable database is refused in either case.
+def bring_up_to_date(registry: Any) -> None:
+    """Migrate, where the operator wants it so.
 
     :raises StartupError: the database is not there, or not at the heads of the plugins
     """
-    registry = event.app.registry
     declared = registry.settings_declared
     try:
         missing = outstanding(registry)
@@ -277,9 +252,6 @@ def at_start(event: ApplicationCreated) -> None:
     except (SQLAlchemyError, AlembicError) as error:
         declared.refuse("sqlalchemy.url", f"the database cannot be used: {_line(error)}")
         raise StartupError(declared.problems) from error
-    finally:
-        # Servers fork after this: two processes must not have one connection.
-        registry.database.close()
     if missing:
         where = declared.source.file or "FILE.ini"
         advice = (
@@ -293,8 +265,8 @@ def _line(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", error)).split())
 
 
-def migrate(registry: Any, args: argparse.Namespace) -> None:
-    """The command ``migrate``: up to the heads, or down to where it is told.
+def migrate(registry: Any, down: str | None = None) -> None:
+    """Up to the heads, or down to where one is told.
 
     :raises CommandError: there is no such revision, or the database does not play along
     """
@@ -302,37 +274,9 @@ def migrate(registry: Any, args: argparse.Namespace) -> None:
     from widget_service.cli import CommandError  # noqa: PLC0415
 
     try:
-        if args.down:
-            downgrade(registry, args.down)
+        if down:
+            downgrade(registry, down)
         else:
             upgrade(registry)
     except (SQLAlchemyError, AlembicError) as error:
         raise CommandError(_line(error)) from error
-
-
-def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--down", metavar="REVISION", help="take back, e.g. gadgets@base")
-
-
-def _folder(location: str) -> str:
-    package, _, folder = location.partition(":")
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        spec = None
-    places = spec.submodule_search_locations if spec else None
-    for place in places or ():
-        if folder and (Path(place) / folder).is_dir():
-            return str(Path(place) / folder)
-    raise ConfigurationError(f"there is no folder {location}")
-
-
-def includeme(config: Any) -> None:
-    """The directive add_migrations, the command, and the check at start."""
-    config.registry.migrations = []
-    config.registry.scripts = None
-    config.add_directive("add_migrations", add_migrations)
-    config.add_subscriber(at_start, ApplicationCreated)
-    config.add_command(
-        "migrate", migrate, _arguments, help="bring the database up to date", unmigrated=True
-    )

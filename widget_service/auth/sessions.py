@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, String, bindparam, delete, exists, func, insert, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -78,9 +78,6 @@ _LIVE = (
     )
     .limit(SHOWN)
 )
-
-# Each has its own way to skip rows that are there already.
-_INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 class Origin(NamedTuple):
@@ -156,8 +153,11 @@ def log_out_others(session: Session, user_id: int, current: str) -> None:
         .order_by(IssuedToken.jti)
     )
     columns = ("jti", "expires_at", "blacklisted_on")
-    build: Any = _INSERT[session.get_bind().dialect.name]
-    session.execute(build(BlacklistedToken).from_select(columns, others).on_conflict_do_nothing())
+    # Each database has its own way to skip rows that are there already; the other one's module
+    # would take its time to load.
+    dialect = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}")
+    insertion = dialect.insert(BlacklistedToken).from_select(columns, others)
+    session.execute(insertion.on_conflict_do_nothing())
 
 
 def purge_expired(

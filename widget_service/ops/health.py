@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, String, column, select, table
+from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from widget_service import migrations
+from widget_service import revisions
 
 # Runs a statement that only reads, such as Request.read.
 Read = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
@@ -17,27 +17,25 @@ Read = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 UNREACHABLE = "The database does not answer."
 BEHIND = "The database is not up to date."
 
-_REACHED = select(column("version_num", String)).select_from(table("alembic_version"))
-
 
 class Health:
     """What is wrong with the database of one application."""
 
     def __init__(self, registry: Any) -> None:
-        # To read the revisions of all plugins takes long, and they do not change while we run.
+        # Where Alembic has to be asked it takes long; the revisions do not change while we run.
         self._is_behind = lru_cache(16)(lambda current: _is_behind(registry, current))
 
     def complaint(self, read: Read) -> str | None:
         """Why the database cannot serve this process; None when it can."""
         try:
-            current = frozenset(row.version_num for row in read(_REACHED, {}))
+            current = frozenset(row.version_num for row in read(revisions.REACHED, {}))
         except SQLAlchemyError:
             return UNREACHABLE
         return BEHIND if self._is_behind(current) else None
 
 
 def _is_behind(registry: Any, current: frozenset[str]) -> bool:
-    missing, unknown = migrations.compare(registry, sorted(current))
+    missing, unknown = revisions.compare(registry, current)
     # One that a newer release has migrated is none of our business: during an upgrade the older
     # processes serve until the newer ones are there.
     return bool(missing) and not unknown
