@@ -4,7 +4,9 @@ import pytest
 from core import core_ini, serving
 from pyramid.config import Configurator
 from pyramid.interfaces import ITweens
+from pyramid.response import Response
 from pyramid.scripts.ptweens import PTweensCommand
+from webtest import TestApp
 
 from widget_service.cors import expose_headers
 from widget_service.testing import application
@@ -169,6 +171,19 @@ def test_it_starts_with_origins(tmp_path, origins):
         first = origins.split(",")[0]
         response = testapp.get("/nothing", headers={"Origin": first}, status=404)
         assert cors(response)["Allow-Origin"] == first
+
+
+def test_what_a_view_says_of_origins_does_not_count(tmp_path):
+    config = Configurator(settings={"sqlalchemy.url": f"sqlite:///{tmp_path}/x.sqlite"})
+    config.include("widget_service")
+    config.add_route("own", "/own")
+    own = [("Access-Control-Allow-Origin", "https://own.example.com"), ("Own", "kept")]
+    config.add_view(lambda _request: Response(headerlist=[*own]), route_name="own")
+    app = config.make_wsgi_app()
+    app.registry.database.close()
+    answer = TestApp(app).get("/own")
+    assert answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
+    assert answer.headers["Own"] == "kept"
 
 
 def test_it_lets_two_plugins_expose_the_same_header():

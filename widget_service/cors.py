@@ -70,19 +70,22 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
     """Add the headers to every response, errors included."""
     values = settings.of(registry, "cors")
     exposed = ", ".join([EXPOSED, *registry.exposed_headers])
+    to_anybody = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": exposed}
 
     def cors_tween(request: Any) -> Any:
         response = handler(request)
         headers = response.headers
         if values.origins == ("*",):
-            headers["Access-Control-Allow-Origin"] = "*"
+            # The list itself: the mapping that WebOb offers walks through it for each header.
+            kept = [each for each in response.headerlist if each[0] not in to_anybody]
+            response.headerlist[:] = [*kept, *to_anybody.items()]
         else:
             vary(headers, "Origin")
             origin = request.headers.get("Origin")
             if origin not in values.origins:
                 return response
             headers["Access-Control-Allow-Origin"] = origin
-        headers["Access-Control-Expose-Headers"] = exposed
+            headers["Access-Control-Expose-Headers"] = exposed
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
             headers["Access-Control-Allow-Headers"] = values.allow_headers

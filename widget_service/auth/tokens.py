@@ -28,6 +28,7 @@ BLACKLISTED = "Token blacklisted. Please log in again."
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # The scheme counts in any case (RFC 9110, 11.1); what follows is one token68 and nothing else.
 BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII)
+AS_USUAL = "Bearer "
 BEARER_SCHEME = re.compile(r"bearer(?![^\s,])", re.IGNORECASE | re.ASCII)
 # Ours have some 350 characters. Longer ones are not worth the hashing.
 MAX_LENGTH = 4096
@@ -190,11 +191,14 @@ def _is_uuid(value: object) -> bool:
 def bearer(authorization: str | None) -> str | None:
     """The token of an Authorization header (RFC 6750, 2.1); None without one of that scheme.
 
-    :raises TokenRefused: the scheme is Bearer, but what follows is not one token
+    :raises TokenRefused: the scheme is Bearer, but what follows is surely not one token
     """
     if authorization is None:
         return None
     value = authorization.strip(" \t")
+    if value.startswith(AS_USUAL):
+        # What follows and is no token is refused where it is decoded, once.
+        return value[len(AS_USUAL) :].lstrip(" ")
     match = BEARER.fullmatch(value)
     if match:
         return match.group(1)
