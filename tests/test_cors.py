@@ -6,6 +6,7 @@ from pyramid.config import Configurator
 from pyramid.interfaces import ITweens
 from pyramid.response import Response
 from pyramid.scripts.ptweens import PTweensCommand
+from pyramid.security import NO_PERMISSION_REQUIRED
 from webtest import TestApp
 
 from widget_service.cors import expose_headers
@@ -178,7 +179,11 @@ def test_what_a_view_says_of_origins_does_not_count(tmp_path):
     config.include("widget_service")
     config.add_route("own", "/own")
     own = [("Access-Control-Allow-Origin", "https://own.example.com"), ("Own", "kept")]
-    config.add_view(lambda _request: Response(headerlist=[*own]), route_name="own")
+    config.add_view(
+        lambda _request: Response(headerlist=[*own]),
+        route_name="own",
+        permission=NO_PERMISSION_REQUIRED,
+    )
     app = config.make_wsgi_app()
     app.registry.database.close()
     answer = TestApp(app).get("/own")
