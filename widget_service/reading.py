@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import Dialect, Engine, Executable
@@ -68,15 +68,13 @@ class Compiled:
             fetched = cursor.fetchall()
         finally:
             cursor.close()
-        if not self._decoders:
-            return [*map(self._row, fetched)]
-        return [self._row(self._decoded(row)) for row in fetched]
-
-    def _decoded(self, values: Sequence[Any]) -> list[Any]:
-        row = list(values)
-        for index, decode in self._decoders:
-            row[index] = decode(row[index])
-        return row
+        if self._decoders:
+            # In place of a function for each row: a list has many.
+            fetched = [[*row] for row in fetched]
+            for index, decode in self._decoders:
+                for row in fetched:
+                    row[index] = decode(row[index])
+        return [*map(self._row, fetched)]
 
 
 class Reader:
@@ -168,4 +166,5 @@ def _has_entities(statement: Any) -> bool:
 def _row_type(names: list[str]) -> Callable[[Sequence[Any]], Any]:
     # Two columns of one name, or a name that Python lacks, go by their position.
     made: Any = namedtuple("Row", names, rename=True)  # type: ignore[misc]  # noqa: PYI024  (made here)
-    return made._make
+    # What its _make does, without a frame of Python's.
+    return partial(tuple.__new__, made)
