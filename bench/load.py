@@ -37,12 +37,15 @@ class Load:
         self,
         requests: Iterable[tuple[str, str, str, str]],
         port: int,
-        core: int,
+        core: int | str,
         seconds: float,
         connections: int,
         name: str = "requests",
     ) -> None:
-        """:param requests: (method, path, token, body), sent in a circle"""
+        """
+        :param requests: (method, path, token, body), sent in a circle
+        :param core: or several, with commas
+        """
         file = WORK / f"{name}.txt"
         file.write_text("".join("\t".join(each) + "\n" for each in requests), encoding="utf-8")
         seed = str(next(seeds) * 10**6)

@@ -20,17 +20,16 @@ from statistics import median
 
 import checks
 import load
+import processes
 import servers
 from databases import PostgreSQL, SQLite
 from http_json import log_in
 from report import Report, Results, figure, table
-from scenarios import CONNECTIONS, LARGE, SCENARIOS, Scenario, World, login
+from scenarios import CONNECTIONS, LARGE, READERS, SCENARIOS, Scenario, World, login
 from servers import HERE, SERVERS, VENVS, WORK, Limit, Running, Server
 
 # How many log in at the same time while logins storm.
 STORM = 4
-# How many users' tokens go with reads.
-READERS = 8
 
 
 def options() -> argparse.Namespace:
@@ -43,7 +42,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--servers", nargs="+", choices=keys, default=keys, metavar="SERVER")
     keys = [scenario.key for scenario in SCENARIOS]
     parser.add_argument("--scenarios", nargs="+", choices=keys, default=keys, metavar="SCENARIO")
-    tables = ["http", "large", "inprocess"]
+    tables = ["http", "large", "processes", "inprocess"]
     parser.add_argument("--tables", nargs="+", choices=tables, default=tables, metavar="TABLE")
     parser.add_argument("--rows", type=int, default=10_000, help="widgets of the first table")
     parser.add_argument("--large-rows", type=int, default=1_000_000, help="of the second one")
@@ -188,7 +187,7 @@ def main() -> None:
     if chosen.list:
         print("servers:  ", *[f"{each.key} ({each.title})" for each in SERVERS], sep="\n    ")
         print("scenarios:", *[f"{each.key} ({each.title})" for each in SCENARIOS], sep="\n    ")
-        print("tables:   http large inprocess")
+        print("tables:   http large processes inprocess")
         return
     WORK.mkdir(exist_ok=True)
     load.warn_without_wrk()
@@ -202,6 +201,8 @@ def main() -> None:
     if "large" in chosen.tables:
         large = [each for each in wanted if each.key in LARGE]
         measure(chosen, "large", chosen.large_rows, large)
+    if "processes" in chosen.tables:
+        processes.measure(chosen.rows, chosen.rounds, chosen.seconds, chosen.warmup)
     if "inprocess" in chosen.tables:
         command = [VENVS / "tools" / "bin" / "python", HERE / "inprocess.py"]
         subprocess.run([*command, *(["--quick"] if chosen.quick else [])], check=True, cwd=WORK)

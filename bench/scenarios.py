@@ -15,6 +15,8 @@ from http_json import PREFIX, ask
 VARIETY = 1000
 DEPTH = 30
 CONNECTIONS = 16
+# How many users' tokens go with reads.
+READERS = 8
 
 
 @dataclass(frozen=True)
