@@ -39,10 +39,10 @@ ROWS = 1000
 PREFIX = "/api/v1"
 # Generous: a regression of a factor is seen, the noise of a shared machine is not.
 MOST_TIMES = {
-    "GET one widget": 20,
-    "GET list of 10": 60,
-    "GET list of 100": 220,
-    "GET the user": 16,
+    "GET one widget": 16,
+    "GET list of 10": 45,
+    "GET list of 100": 170,
+    "GET the user": 14,
 }
 FIVE_MORE = "the same, five more plugins"
 MOST_STATEMENTS = dict.fromkeys(MOST_TIMES, 2)
