@@ -178,7 +178,7 @@ def test_what_a_view_says_of_origins_does_not_count(tmp_path):
     config = Configurator(settings={"sqlalchemy.url": f"sqlite:///{tmp_path}/x.sqlite"})
     config.include("widget_service")
     config.add_route("own", "/own")
-    own = [("Access-Control-Allow-Origin", "https://own.example.com"), ("Own", "kept")]
+    own = [("access-control-allow-origin", "https://own.example.com"), ("Own", "kept")]
     config.add_view(
         lambda _request: Response(headerlist=[*own]),
         route_name="own",

@@ -5,10 +5,14 @@ import http.client
 import logging
 import random
 import socket
+import struct
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from processes import PATIENCE, free_port
 from waitress import wasyncore
 
@@ -190,9 +194,94 @@ def test_it_hangs_up_where_an_application_wants_to_end_the_process(serve, caplog
     assert "a request was not answered" in caplog.text
 
 
+def test_only_the_thread_of_the_loop_closes_a_connection(serve):
+    closed_by = []
+
+    def closes(environ, start_response):
+        channel = made.server._channels()[0]  # noqa: SLF001  (as waitress does when it cannot send)
+        channel.handle_close()
+        closed_by.append((channel.connected, channel.will_close))
+        return application(environ, start_response)
+
+    made = serve(closes)
+    with made.connect() as client:
+        ask(client)
+        with pytest.raises(ConnectionError):
+            ask(client)
+    assert closed_by[0] == (True, True)
+
+
+def test_it_answers_500_where_nothing_has_left_before_an_error(serve, caplog):
+    def fails(_environ, start_response):
+        write = start_response("200 OK", [("Content-Length", "5")])
+        write(b"")
+        raise ValueError("too late for the application, not for us")
+
+    with serve(fails).connect() as client:
+        assert ask(client)[0] == 500
+    assert "too late" in caplog.text
+
+
+def test_it_hangs_up_where_a_part_has_left_before_an_error(serve):
+    def fails(_environ, start_response):
+        start_response("200 OK", [("Content-Length", "5")])
+        yield b"par"
+        raise ValueError("too late")
+
+    with serve(fails).connect() as client:
+        client.request("GET", "/")
+        response = client.getresponse()
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
+
+
+def test_an_application_may_write_from_a_thread_of_its_own(serve):
+    def writes(_environ, start_response):
+        write = start_response("200 OK", [("Content-Length", str(len(LARGE)))])
+        thread = threading.Thread(target=write, args=(LARGE,))
+        thread.start()
+        thread.join()
+        return []
+
+    with serve(writes).connect() as client:
+        assert ask(client) == (200, LARGE)
+
+
+def test_it_ends_a_connection_on_which_nothing_happens(serve):
+    with serve(application, cleanup_interval="1").connect() as client:
+        ask(client)
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+            assert client.sock.recv(1) == b""
+
+
+def test_it_ends_a_connection_to_somebody_who_does_not_listen(serve):
+    made = serve(application, cleanup_interval="1")
+    with made.connect() as client:
+        client.request("GET", "/large")
+        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_for(lambda: channel.total_outbufs_len and not channel.requests)
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+            wait_for(lambda: not channel.connected)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            client.getresponse().read()
+
+
+def wait_for(condition):
+    """What a function answers, once that is something."""
+    for _each in range(1_000_000):
+        if found := condition():
+            return found
+        time.sleep(0)
+    raise AssertionError(condition)
+
+
 def test_it_answers_everybody(serve):
     """Clients that come, go, ask twice at once and do not listen, more than there are threads."""
     made = serve(application, threads="4")
+    waits = (
+        b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
+        b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+    )
     pair = (
         b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     )
@@ -200,13 +289,18 @@ def test_it_answers_everybody(serve):
     def client(number):
         chance = random.Random(number)  # noqa: S311  (no secret)
         for _each in range(15):
-            kind = chance.choice(["kept", "pair", "gone"])
+            kind = chance.choice(["kept", "pair", "gone", "reset"])
             if kind == "kept":
                 with made.connect() as kept:
                     for path in ("/a", "/large", "/b"):
                         assert ask(kept, path)[0] == 200
                 continue
             with socket.create_connection(("127.0.0.1", made.port), PATIENCE) as raw:
+                if kind == "reset":
+                    # Not closed but broken off, while the server wants to send 100.
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    raw.sendall(waits)
+                    continue
                 raw.sendall(pair if kind == "pair" else b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
                 received = b""
                 while kind == "pair" and (data := raw.recv(65536)):
@@ -243,7 +337,7 @@ class Half(wasyncore.dispatcher):
 
 @pytest.fixture
 def loop():
-    made = Loop(3600)
+    made = Loop()
     yield made
     wasyncore.close_all(made)
 
@@ -316,3 +410,13 @@ def test_who_was_idle_last_works_next():
         assert errand.done.wait(PATIENCE)
     workers.shutdown()
     assert len({errand.thread for errand in errands}) == 1
+
+
+def test_one_that_cannot_be_watched_is_closed(loop, caplog):
+    half, other = Half(loop), Half(loop)
+    half.socket.close()
+    loop.turn(0, ())
+    assert "exception" in caplog.text
+    assert [*loop.values()] == [other]
+    for each in (half, other):
+        each.theirs.close()

@@ -1,7 +1,7 @@
 """The registry: events reach whoever waits for them, whenever they began to."""
 
 import pytest
-from zope.interface import Interface
+from zope.interface import Interface, alsoProvides, implementedBy
 
 from widget_service.registry import QuietRegistry
 
@@ -40,7 +40,37 @@ def test_it_tells_of_two_things_at_once(registry):
     assert [tuple(map(type, each)) for each in told] == [(Happened, HappenedAgain)]
 
 
+class ISpecial(Interface):
+    """What one event has that others of its class have not."""
+
+
+def test_it_tells_of_an_event_that_provides_more_than_others(registry):
+    told = []
+    registry.registerHandler(told.append, [ISpecial])
+    registry.notify(Happened())
+    special = Happened()
+    alsoProvides(special, ISpecial)
+    registry.notify(special)
+    assert told == [special]
+
+
+def test_it_tells_those_who_subscribe_by_other_ways(registry):
+    told = []
+    # Pyramid itself listens to them only when somebody has subscribed in its own way.
+    registry.registerHandler(told.append, [ISpecial])
+    registry.notify(Happened())
+    registry.adapters.subscribe([implementedBy(Happened)], None, told.append)
+    registry.notify(Happened())
+    base = QuietRegistry("base")
+    registry.__bases__ = (base,)
+    registry.notify(HappenedAgain())
+    base.registerHandler(told.append, [HappenedAgain])
+    registry.notify(HappenedAgain())
+    # The first subscriber hears of the special ones, too.
+    assert [type(each) for each in told] == [Happened, *[HappenedAgain] * 3]
+
+
 def test_it_does_not_look_twice_for_subscribers_that_are_not_there(registry, monkeypatch):
     registry.notify(Happened())
-    monkeypatch.setattr(registry, "adapters", None)
+    monkeypatch.setattr(registry.adapters, "subscriptions", None)
     registry.notify(Happened())

@@ -2,8 +2,9 @@
 
 import email.utils
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from types import SimpleNamespace
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -41,7 +42,7 @@ class TestDates:
 
     @given(moments, zones)
     def test_it_writes_iso_dates_that_are_read_back(self, moment, zone):
-        text = json.loads(rendering.dump_json(rendering.in_zone(moment, zone)))
+        text = json.loads(rendering.dump_json(rendering.iso8601(moment, zone)))
         assert text == moment.astimezone(zone).isoformat()
         assert datetime.fromisoformat(text) == moment.astimezone(UTC)
 
@@ -140,6 +141,8 @@ class TestJSON:
             ([2**64], "[18446744073709551616]"),
             ([datetime(2026, 7, 1, tzinfo=UTC)], '["2026-07-01T00:00:00+00:00"]'),
             ([2**64, date(2026, 7, 1)], '[18446744073709551616, "2026-07-01"]'),
+            ([2**64, time(9, 30)], '[18446744073709551616, "09:30:00"]'),
+            ([2**64, UUID(int=1)], f'[18446744073709551616, "{UUID(int=1)}"]'),
         ],
     )
     def test_it_writes_utf_8(self, value, text):

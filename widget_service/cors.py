@@ -70,15 +70,16 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
     """Add the headers to every response, errors included."""
     values = settings.of(registry, "cors")
     exposed = ", ".join([EXPOSED, *registry.exposed_headers])
-    to_anybody = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": exposed}
+    to_anybody = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", exposed)]
+    replaced = {name.lower() for name, _value in to_anybody}
 
     def cors_tween(request: Any) -> Any:
         response = handler(request)
         headers = response.headers
         if values.origins == ("*",):
             # The list itself: the mapping that WebOb offers walks through it for each header.
-            kept = [each for each in response.headerlist if each[0] not in to_anybody]
-            response.headerlist[:] = [*kept, *to_anybody.items()]
+            kept = [each for each in response.headerlist if each[0].lower() not in replaced]
+            response.headerlist[:] = kept + to_anybody
         else:
             vary(headers, "Origin")
             origin = request.headers.get("Origin")

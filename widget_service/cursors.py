@@ -10,6 +10,7 @@ signature, as one that is made up leads only to rows that the same client may li
 
 from __future__ import annotations
 
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, NamedTuple
 
@@ -32,7 +33,11 @@ class Cursor(NamedTuple):
 
     def __str__(self) -> str:
         """As links carry it: letters, digits, ``-`` and ``_`` (RFC 4648, 5)."""
-        text = orjson.dumps([self.direction, self.key])
+        # What orjson writes of numbers alone is the same, and sooner there.
+        numbered = isinstance(self.key, int)
+        text = (
+            orjson.dumps([*self]) if numbered else json.dumps(self, separators=(",", ":")).encode()
+        )
         return urlsafe_b64encode(text).decode("ascii").rstrip("=")
 
 

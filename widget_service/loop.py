@@ -8,12 +8,12 @@ connections there are on which nothing does.
 from __future__ import annotations
 
 import logging
-import math
 import selectors
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from waitress import wasyncore
@@ -29,16 +29,17 @@ COMPLAINT_INTERVAL = 60.0
 class Loop(dict[int, Any]):
     """The sockets of a server, by their files: waitress puts them in, and takes them out.
 
-    A socket is watched for what it wanted last, until that happens and it wants it no more: most
-    often it wants it again by then. So while requests come one after another the system need not
+    What a socket no longer wants is taken back lazily: only when it happens in vain. Most often the
+    socket wants it again by then, and so while requests come one after another the system need not
     be told anything.
+
+    Only the thread that calls :meth:`turn` may put sockets in and take them out.
     """
 
-    def __init__(self, sweep_interval: float) -> None:
-        """:param sweep_interval: how often all sockets are asked what they want, in seconds"""
+    def __init__(self) -> None:
         super().__init__()
-        self.sweep_interval = sweep_interval
-        self._swept = -math.inf
+        # Whose loop this is.
+        self.thread: int | None = None
         self._selector = selectors.DefaultSelector()
         self._watched: dict[int, int] = {}
         # Sockets that may want something else now; any thread adds to it.
@@ -55,18 +56,16 @@ class Loop(dict[int, Any]):
     def __delitem__(self, file: int) -> None:
         super().__delitem__(file)
         if self._watched.pop(file, 0):
-            self._selector.unregister(file)
+            with suppress(KeyError):  # it could not be registered
+                self._selector.unregister(file)
 
     def turn(self, timeout: float, always: Iterable[Any]) -> None:
         """Wait until something happens, and let the sockets do what they do then.
 
         :param always: those that change their minds by themselves
         """
+        self.thread = threading.get_ident()
         self._changed.extend(always)
-        now = time.monotonic()
-        if now - self._swept >= self.sweep_interval:
-            self._swept = now
-            self._changed.extend(self.values())
         while self._changed:
             self._watch(self._changed.popleft())
         for key, events in self._selector.select(timeout):
@@ -92,10 +91,10 @@ class Loop(dict[int, Any]):
     def _watch(self, watched: Any, *, in_vain: bool = False) -> None:
         """Watch a socket for what it wants.
 
-        :param in_vain: for nothing else
+        :param in_vain: something happened that it does not want: do not watch it for that any more
         """
         file = _file(watched)
-        if self.get(file) is not watched:
+        if file not in self or self[file] is not watched:
             return  # closed
         with self._lock:
             before = self._watched.get(file, 0)
@@ -103,21 +102,25 @@ class Loop(dict[int, Any]):
             if wanted == before:
                 return
             self._watched[file] = wanted
-        if not before:
-            self._selector.register(file, wanted, watched)
-        elif wanted:
-            self._selector.modify(file, wanted, watched)
-        else:
-            self._selector.unregister(file)
+        try:
+            if not before:
+                self._selector.register(file, wanted, watched)
+            elif wanted:
+                self._selector.modify(file, wanted, watched)
+            else:
+                self._selector.unregister(file)
+        except (OSError, ValueError):
+            # The system watches no more: this one is closed, and the others are served.
+            watched.handle_error()
 
 
 def _file(watched: Any) -> int:
-    """The number of a socket's file; none that is watched has what a closed one answers."""
+    """The number of a socket's file, and -1 for one that is closed."""
     return -1 if watched._fileno is None else watched._fileno  # noqa: SLF001  (no public way)
 
 
 def _wants(watched: Any) -> int:
-    # To be connected to is to be read.
+    """What a socket waits for: one that listens waits to be read."""
     writes = watched.writable() and not watched.accepting
     return (READ if watched.readable() else 0) | (WRITE if writes else 0)
 

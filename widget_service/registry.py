@@ -13,24 +13,28 @@ from zope.interface import providedBy
 
 
 class QuietRegistry(Registry):
-    """Pyramid's registry; it remembers of which events it has no subscribers."""
+    """Pyramid's registry; it remembers of which kinds of events there are no subscribers."""
 
     def __init__(self, package_name: str) -> None:
-        # The classes of events that nobody had subscribed to when one happened.
-        self._unheard: set[type] = set()
+        # What those provide that nobody had subscribed to when one happened, and as of when.
+        self._unheard: set[Any] = set()
+        self._generation = -1
         super().__init__(package_name)
-
-    def registerHandler(self, *args: Any, **options: Any) -> Any:  # noqa: N802  (Pyramid's)
-        """Register a subscriber."""
-        self._unheard.clear()
-        return super().registerHandler(*args, **options)
 
     def notify(self, *events: Any) -> None:
         """Tell subscribers of an event."""
-        kind = type(events[0])
-        if kind in self._unheard:
-            return
-        if len(events) == 1 and not self.adapters.subscriptions([providedBy(events[0])], None):
-            self._unheard.add(kind)
+        if len(events) == 1 and self._is_unheard(providedBy(events[0])):
             return
         super().notify(*events)
+
+    def _is_unheard(self, provided: Any) -> bool:
+        # It counts whatever changes, in the registries that this one is based on as well.
+        generation = self.adapters._generation  # noqa: SLF001  (no public way)
+        if generation != self._generation:
+            self._unheard, self._generation = set(), generation
+        if provided in self._unheard:
+            return True
+        if self.adapters.subscriptions([provided], None):
+            return False
+        self._unheard.add(provided)
+        return True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import time as clock_time
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 import orjson
 from pyramid.response import Response
@@ -21,21 +23,26 @@ TWO = tuple(f"{number:02}" for number in range(100))
 
 
 def dump_json(value: Any) -> bytes:
-    """``value`` as JSON in UTF-8, moments in ISO 8601.
+    """``value`` as JSON in UTF-8; moments are in ISO 8601, UUIDs are texts.
 
     A lone surrogate, which UTF-8 cannot hold, becomes ``?``.
     """
     try:
         return orjson.dumps(value)
     except TypeError:
-        text = json.dumps(value, ensure_ascii=False, default=_iso8601)
+        text = json.dumps(value, ensure_ascii=False, default=_as_text)
         return text.encode("utf-8", "replace")
 
 
-def _iso8601(value: Any) -> str:
-    """:raises TypeError: it is no moment and no day, which is all that JSON lacks here"""
-    if isinstance(value, date):
+def _as_text(value: Any) -> str:
+    """As orjson writes it.
+
+    :raises TypeError: it does not
+    """
+    if isinstance(value, date | clock_time):
         return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
     raise TypeError(f"a {type(value).__name__} is nothing that JSON has")
 
 
@@ -68,7 +75,7 @@ def clock(moment: datetime, zone: tzinfo = UTC) -> str:
     >>> clock(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     '11/23/26 03:04:05 PM UTC'
     """
-    there = in_zone(moment, zone)
+    there = _in_zone(moment, zone)
     hour = there.hour
     return (
         f"{TWO[there.month]}/{TWO[there.day]}/{TWO[there.year % 100]} "
@@ -83,7 +90,7 @@ def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
     >>> rfc822(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     'Mon, 23 Nov 2026 15:04:05 +0000'
     """
-    there = in_zone(moment, zone)
+    there = _in_zone(moment, zone)
     # strftime has no word of any language for %z.
     offset = "+0000" if zone is UTC else there.strftime("%z")
     return (
@@ -101,8 +108,14 @@ def short_date(day: date) -> str:
     return f"{MONTHS[day.month - 1]} {day.day:02} {day.year:04}"
 
 
-def in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    """A point in time as clocks there show it; JSON has it in ISO 8601, with its offset."""
+def iso8601(moment: datetime, zone: tzinfo = UTC) -> datetime | str:
+    """A point in time for JSON: in ISO 8601, with its offset."""
+    there = _in_zone(moment, zone)
+    # orjson writes it sooner, but rounds offsets that have seconds, as some of old have.
+    return there if zone is UTC else there.isoformat()
+
+
+def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
     # What the database answers is in UTC, as most services are.
     return moment if moment.tzinfo is zone else moment.astimezone(zone)
 

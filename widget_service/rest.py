@@ -28,9 +28,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import colander
 import cornice
 from cornice.errors import Errors
-from cornice.pyramidhook import register_service_views
-from cornice.util import ContentTypePredicate
+from cornice.pyramidhook import register_resource_views, register_service_views, wrap_request
+from cornice.renderer import CorniceRenderer
+from cornice.service import DEFAULT_FILTERS
+from cornice.util import ContentTypePredicate, current_service
 from cornice.validators import colander_validator
+from pyramid.events import NewRequest
 from pyramid.httpexceptions import exception_response
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -274,16 +277,34 @@ def _options(request: Any, methods: str) -> Any:
     return response
 
 
-def _include_cornice(config: Any) -> None:
-    """What we need of Cornice's own includeme, and so nobody needs to call that.
+def add_cornice_service(config: Any, service: cornice.Service) -> None:
+    """Cornice's directive, for services of its own kind.
 
-    It subscribes to every request, to give it what is given here, and to filter responses, which
-    our services have no filters for; that costs a tenth of a short request. Its views of errors
-    would be in conflict with ours.
+    Those that filter responses, or answer other origins in Cornice's way, need its subscriber to
+    every request.
+    """
+    register_service_views(config, service)
+    filters = {each for *_, options in service.definitions for each in options.get("filters", ())}
+    registry = config.registry
+    if (filters - {*DEFAULT_FILTERS} or service.cors_enabled) and not registry.cornice_subscribes:
+        registry.cornice_subscribes = True
+        config.add_subscriber(wrap_request, NewRequest)
+
+
+def _include_cornice(config: Any) -> None:
+    """Cornice's own includeme; whoever includes that later includes nothing more.
+
+    It would subscribe to every request, to give it what is given here, and to filter responses,
+    which our services have no filters for: that costs a tenth of a short request. Its views of
+    errors would be in conflict with ours.
     """
     config.action_state.processSpec("cornice:includeme")
     config.registry.cornice_services = {}
-    config.add_directive("add_cornice_service", register_service_views)
+    config.registry.cornice_subscribes = False
+    config.add_directive("add_cornice_service", add_cornice_service)
+    config.add_directive("add_cornice_resource", register_resource_views)
+    config.add_renderer("cornicejson", CorniceRenderer())
+    config.add_request_method(current_service, reify=True)
     config.add_view_predicate("content_type", ContentTypePredicate)
     config.add_request_method(lambda _request: {}, "validated", reify=True)
     config.add_request_method(lambda _request: Errors(), "errors", reify=True)

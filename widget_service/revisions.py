@@ -9,8 +9,8 @@ the .ini and comes in through ``alembic/env.py``; the service itself, and ``widg
 migrate``, need neither.
 
 Where nothing is to be migrated nothing here needs Alembic, which takes a seventh of the time to
-start and 6 MB. Revisions that are written in another way than its own templates write them are left
-to it, as is everything else: see :mod:`widget_service.migrations`.
+start and 6 MB. Modules that say in any other way than in a plain assignment what they come after
+are left to it, as is everything else: see :mod:`widget_service.migrations`.
 """
 
 from __future__ import annotations
@@ -51,15 +51,23 @@ class Revisions:
     """
 
     def __init__(self, found: Collection[Revision]) -> None:
-        """:raises ValueError: they depend on one another in a way that only Alembic understands"""
-        self._before = {each.name: (*each.down, *each.depends_on) for each in found}
-        self._labels = {label: each.name for each in found for label in each.labels}
-        self.heads = self._before.keys() - {name for each in found for name in each.down}
-        unclear = {each for before in self._before.values() for each in before} - (
-            self._before.keys() | self._labels.keys()
-        )
-        if unclear or len(self._before) < len(found):
-            raise ValueError(f"revisions that are not there, or there twice: {unclear}")
+        """:raises ValueError: only Alembic can say what is wrong with them"""
+        names = {each.name for each in found}
+        labels = {label: each.name for each in found for label in each.labels}
+        named = labels | {name: name for name in names}
+        if len(named) < len(found) + sum(len(each.labels) for each in found):
+            raise ValueError("two have one name")
+        self.heads = names - {name for each in found for name in each.down}
+        try:
+            self._before = {
+                each.name: (*each.down, *(named[name] for name in each.depends_on))
+                for each in found
+            }
+            everything = self._reached(self.heads)
+        except KeyError as error:
+            raise ValueError(f"{error} is not there") from error
+        if everything != names:
+            raise ValueError("some go round in a circle")
 
     def compare(self, current: Collection[str]) -> tuple[list[str], set[str]]:
         """The heads that a database has not reached, and those it has that no plugin knows.
@@ -67,21 +75,25 @@ class Revisions:
         :param current: the revisions that its ``alembic_version`` has
         """
         unknown = set(current) - self._before.keys()
+        return sorted(self.heads - self._reached(set(current) - unknown)), unknown
+
+    def _reached(self, names: Collection[str]) -> set[str]:
+        """These, and what comes before them."""
         reached: set[str] = set()
-        ahead = list(set(current) - unknown)
+        ahead = list(names)
         while ahead:
             name = ahead.pop()
             if name not in reached:
                 reached.add(name)
-                ahead += (self._labels.get(each, each) for each in self._before[name])
-        return sorted(self.heads - reached), unknown
+                ahead += self._before[name]
+        return reached
 
 
 def read(folders: Sequence[str]) -> Revisions | None:
     """The revisions in these folders; None where only Alembic can tell."""
     try:
         return Revisions([each for folder in folders for each in _revisions(Path(folder))])
-    except (OSError, SyntaxError, TypeError, ValueError):
+    except (OSError, RecursionError, SyntaxError, TypeError, ValueError):
         return None
 
 
@@ -99,17 +111,44 @@ def _revisions(folder: Path) -> Iterator[Revision]:
 
 
 def _assigned(file: Path) -> dict[str, Any]:
-    """What a module gives to those names.
+    """What a module gives to NAMES, each in a plain assignment of a value that is written out.
 
-    :raises ValueError: it is not written out there
+    :raises ValueError: it does so in another way, perhaps
     """
-    found = {}
-    for node in ast.parse(file.read_bytes()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets:
-            if isinstance(target, ast.Name) and target.id in NAMES:
-                found[target.id] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+    tree = ast.parse(file.read_bytes())
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        target = _target(node)
+        if target in NAMES:
+            found[target] = ast.literal_eval(node.value)  # type: ignore[attr-defined]
+    bound = [name for node in ast.walk(tree) for name in _bound(node)]
+    if sorted(name for name in bound if name in NAMES) != sorted(found) or "*" in bound:
+        raise ValueError(f"{file} is not plain")
+    if "down_revision" not in found:
+        raise ValueError(f"{file} does not say what it comes after")
     return found
+
+
+def _target(node: ast.stmt) -> str | None:
+    """The name that a plain assignment is to."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target = node.targets[0]
+    elif isinstance(node, ast.AnnAssign) and node.value:
+        target = node.target
+    else:
+        return None
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def _bound(node: ast.AST) -> list[str]:
+    """The names that something is given, taken from or imported under, anywhere in a module."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        return [node.id]
+    if isinstance(node, ast.alias):
+        return [node.asname or node.name]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    return []
 
 
 def _names(value: Any) -> tuple[str, ...]:

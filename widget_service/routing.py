@@ -28,8 +28,9 @@ class IndexedRoutes(RoutesMapper):
 
     def connect(self, *args: Any, **options: Any) -> Route:
         """Add a route."""
+        route = super().connect(*args, **options)
         self._index = None
-        return super().connect(*args, **options)
+        return route
 
     def __call__(self, request: Any) -> dict[str, Any]:
         """The route of a request, and what its pattern matched.
@@ -54,9 +55,10 @@ class IndexedRoutes(RoutesMapper):
 
     def _candidates(self, path: str) -> Places:
         """The routes that may match, in their order."""
-        if self._index is None:
-            self._index = _indexed(self.routelist)
-        whole, beginnings, depth = self._index
+        index = self._index
+        if index is None:
+            index = self._index = _indexed([*self.routelist])
+        whole, beginnings, depth = index
         found = whole.get(path, ())
         end = 0
         # No deeper than any pattern: a path may be nothing but slashes.
@@ -79,7 +81,11 @@ def _indexed(routes: list[Route]) -> tuple[dict[str, Places], dict[str, Places],
     whole: dict[str, Places] = {}
     beginnings: dict[str, Places] = {}
     for place, route in enumerate(routes):
-        pattern = route.pattern if route.pattern.startswith("/") else f"/{route.pattern}"
+        pattern = route.pattern
+        if isinstance(pattern, bytes):
+            pattern = pattern.decode("ascii")
+        if not pattern.startswith("/"):
+            pattern = f"/{pattern}"
         variable = VARIABLE.search(pattern)
         if variable:
             beginning = pattern[: pattern.rindex("/", 0, variable.start()) + 1]

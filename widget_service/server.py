@@ -26,6 +26,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from waitress import wasyncore
@@ -83,6 +84,17 @@ class Task(WSGITask):
         if self.channel.server.drain.begun:
             environ[DRAINING] = True
         return environ
+
+    def service(self) -> None:
+        """Call the application and send its answer."""
+        try:
+            super().service()
+        except Exception:
+            if self.channel.head:
+                # Nothing has left yet: waitress may answer that this went wrong.
+                self.channel.head = b""
+                self.wrote_header = False
+            raise
 
     def build_response_header(self) -> bytes:
         """Status and headers."""
@@ -154,10 +166,18 @@ class Channel(HTTPChannel):
         try:
             super().service()
         except BaseException:
-            # Not an error of the application's, which is answered: it wants to end the process.
+            # Not an error of the application's, which is answered: an end that it wants to bring
+            # about, or a mistake of ours.
             self.cancel()
             self.server.pull_trigger()
             raise
+
+    def handle_close(self) -> None:
+        """Close the connection: at once in the thread of the loop, and soon in another one."""
+        if threading.get_ident() == self._map.thread:
+            super().handle_close()
+        else:
+            self.will_close = True
 
     def write_soon(self, data: Any) -> int:
         """Send some of an answer: bytes, or one of waitress's buffers."""
@@ -179,6 +199,16 @@ class Channel(HTTPChannel):
         return not (self.requests or self.request or self.total_outbufs_len)
 
 
+def _close_inactive(listener: Any, now: float) -> None:
+    """Close the channels on which nothing has happened for long, even where there is something to
+    send to somebody who does not listen.
+    """
+    BaseWSGIServer.maintenance(listener, now)
+    for channel in [*listener.active_channels.values()]:
+        if channel.will_close:
+            channel.handle_close()
+
+
 class Server:
     """Waitress on one or more addresses, with an end that is orderly."""
 
@@ -193,7 +223,7 @@ class Server:
         self._drain_seconds = drain_seconds
         self._notice_seconds = notice_seconds
         adjustments = Adjustments(**options)
-        self._loop = Loop(adjustments.cleanup_interval)
+        self._loop = Loop()
         self._timeout = adjustments.asyncore_loop_timeout
         self.workers = Workers(adjustments.threads)
         self.waitress = create_server(app, map=self._loop, _dispatcher=self.workers, **options)
@@ -204,6 +234,7 @@ class Server:
             listener.drain = self.drain
             listener.served = self._served
             listener.pull_trigger = self._wake
+            listener.maintenance = partial(_close_inactive, listener)
 
     def stop(self, *_signal: Any) -> None:
         """Begin the end; from a signal, or from another thread."""
@@ -219,8 +250,6 @@ class Server:
         log.info("draining: finishing the requests that have begun")
         self._poll_until(time.monotonic() + self._notice_seconds, lambda: False)
         self._refuse_connections()
-        # Channels are closed from here on, without anything happening on them.
-        self._loop.sweep_interval = 0.0
         now = time.monotonic()
         deadline = now + self._drain_seconds
         self._poll_until(min(now + LINGER, deadline), self._is_done)
@@ -232,10 +261,15 @@ class Server:
         self._loop.turn(timeout, self._listeners)
 
     def _wake(self) -> None:
-        """Called where waitress wakes its loop: a worker has changed what its channel wants."""
-        channel = self._served.channel
-        if self._loop.is_deaf_to(channel):
+        """Called where waitress wakes its loop: a thread has changed what its channel wants."""
+        # One that the application has started may be about any.
+        own = getattr(self._served, "channel", None)
+        deaf = [
+            each for each in ([own] if own else self._channels()) if self._loop.is_deaf_to(each)
+        ]
+        for channel in deaf:
             self._loop.ask(channel)
+        if deaf:
             self._listeners[0].trigger.pull_trigger()
 
     def _poll_until(self, deadline: float, is_enough: Callable[[], bool]) -> None:
@@ -253,7 +287,7 @@ class Server:
             wasyncore.dispatcher.close(listener)
 
     def _channels(self) -> list[Channel]:
-        return [each for each in self._loop.values() if isinstance(each, Channel)]
+        return [each for each in list(self._loop.values()) if isinstance(each, Channel)]
 
     def _is_done(self) -> bool:
         # Somebody may work for a client that is gone.
@@ -262,7 +296,7 @@ class Server:
     def _close_idle(self) -> bool:
         for channel in self._channels():
             if channel.is_idle:
-                channel.will_close = True
+                channel.handle_close()
         return self._is_done()
 
     def _end(self) -> None:

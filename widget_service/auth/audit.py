@@ -9,11 +9,11 @@ from __future__ import annotations
 import getpass
 import logging
 import os
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import plaster
+from pyramid.events import NewResponse
 from pyramid.httpexceptions import HTTPForbidden
 
 from widget_service.principals import Refused
@@ -65,20 +65,13 @@ def watch(request: Any, action: str, who: str) -> Entry:
     return entry
 
 
-def tween_factory(handler: Callable[[Any], Any], _registry: Any) -> Callable[[Any], Any]:
-    """Write a line for each request that the policy refused."""
-
-    def audit_tween(request: Any) -> Any:
-        response = handler(request)
-        error = request.exception
-        if isinstance(error, HTTPForbidden) and isinstance(error.result, Refused):
-            _refused(request, error.result)
-        return response
-
-    return audit_tween
-
-
-def _refused(request: Any, refused: Refused) -> None:
+def refusal(event: NewResponse) -> None:
+    """Write a line for a request that the policy refused (a subscriber)."""
+    request = event.request
+    error = request.exception
+    if not isinstance(error, HTTPForbidden) or not isinstance(error.result, Refused):
+        return
+    refused = error.result
     write(
         "access",
         "refused",
@@ -113,4 +106,5 @@ def _address(request: Any) -> str:
 
 def includeme(config: Any) -> None:
     """Write a line for each refusal."""
-    config.add_tween("widget_service.auth.audit.tween_factory")
+    # Not a tween: an operator who lists the tweens may forget it, and nobody would notice.
+    config.add_subscriber(refusal, NewResponse)

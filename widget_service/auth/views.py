@@ -126,9 +126,9 @@ def get_user(request: Any) -> dict[str, Any]:
         "public_id": identity.public_id,
         "admin": identity.admin,
         "registered_on": rendering.clock(identity.registered_on, zone),
-        "registered_on_iso8601": rendering.in_zone(identity.registered_on, zone),
+        "registered_on_iso8601": rendering.iso8601(identity.registered_on, zone),
         "token_expires_in": rendering.digital(remaining),
-        "token_expires_at": rendering.in_zone(expires_at, zone),
+        "token_expires_at": rendering.iso8601(expires_at, zone),
     }
 
 
@@ -160,8 +160,8 @@ def get_sessions(request: Any) -> dict[str, Any]:
         "sessions": [
             {
                 "id": row.jti,
-                "issued_at": rendering.in_zone(row.issued_at, zone),
-                "expires_at": rendering.in_zone(row.expires_at, zone),
+                "issued_at": rendering.iso8601(row.issued_at, zone),
+                "expires_at": rendering.iso8601(row.expires_at, zone),
                 "address": row.address,
                 "user_agent": row.user_agent,
                 "current": row.jti == identity.claims.jti,
