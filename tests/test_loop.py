@@ -248,10 +248,21 @@ def test_an_application_may_write_from_a_thread_of_its_own(serve):
 
 
 def test_it_ends_a_connection_on_which_nothing_happens(serve):
-    with serve(application, cleanup_interval="1").connect() as client:
-        ask(client)
+    gate = threading.Event()
+
+    def waits(environ, start_response):
+        assert environ["PATH_INFO"] != "/busy" or gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, cleanup_interval="1")
+    with made.connect() as idle, made.connect() as busy:
+        ask(idle)
+        busy.request("GET", "/busy")
+        wait_for(lambda: any(each.requests for each in made.server._channels()))  # noqa: SLF001
         with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
-            assert client.sock.recv(1) == b""
+            assert idle.sock.recv(1) == b""
+            gate.set()
+            assert busy.getresponse().read() == b"/busy"
 
 
 def test_it_ends_a_connection_to_somebody_who_does_not_listen(serve):

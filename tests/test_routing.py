@@ -81,3 +81,18 @@ def test_it_leaves_the_routes_alone_that_somebody_has_added_before():
     config.commit()
     config.include("widget_service.routing")
     assert not isinstance(config.registry.getUtility(IRoutesMapper), IndexedRoutes)
+
+
+def test_a_pattern_may_be_bytes():
+    mapper = IndexedRoutes()
+    mapper.connect("old", b"/old/{x}")
+    mapper.connect("whole", b"/whole")
+    assert mapper(request("/old/1"))["match"] == {"x": "1"}
+    assert mapper(request("/whole"))["route"].name == "whole"
+
+
+def test_a_line_break_is_no_end_of_a_path():
+    # Pyramid's expressions end in $, which takes one.
+    mapper = IndexedRoutes()
+    mapper.connect("whole", "/whole")
+    assert mapper(request("/whole\n"))["route"] is None
