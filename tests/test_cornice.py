@@ -10,14 +10,15 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 
 PUBLIC = {"permission": NO_PERMISSION_REQUIRED}
 
-plain = cornice.Service("plain", "/plain")
-marked = cornice.Service("marked", "/marked", filters=[lambda response: mark(response)])
-shared = cornice.Service("shared", "/shared", cors_origins=("https://a.example",))
-
 
 def mark(response):
     response.headers["Marked"] = "yes"
     return response
+
+
+plain = cornice.Service("plain", "/plain")
+marked = cornice.Service("marked", "/marked", filters=[mark])
+shared = cornice.Service("shared", "/shared", cors_origins=("https://a.example",))
 
 
 @plain.get(**PUBLIC)

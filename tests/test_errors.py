@@ -6,12 +6,13 @@ import pytest
 from core import serving
 from plugins.faulty import FAULTS, SECRET
 from pyramid.httpexceptions import HTTPForbidden
+from pyramid.registry import Registry
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from webtest import TestRequest
 
 from widget_service.errors import database_error, forbidden
-from widget_service.principals import Refused
+from widget_service.principals import AccessRefused, Refused
 from widget_service.testing import new_database
 
 SHAPES = [{"message"}, {"status", "message"}, {"errors", "message"}]
@@ -199,7 +200,12 @@ def test_it_knows_a_lost_connection_by_what_sqlalchemy_says(invalidated):
 
 def test_it_answers_what_the_policy_says():
     refusal = Refused(401, "Unauthorized", 'Bearer realm="r"')
-    response = forbidden(HTTPForbidden(result=refusal), None)
+    told = []
+    request = TestRequest.blank("/")
+    request.registry = Registry("tests")
+    request.registry.registerHandler(told.append, [AccessRefused])
+    response = forbidden(HTTPForbidden(result=refusal), request)
+    assert told == [(request, refusal)]
     assert response.status_int == 401
     assert response.json == {"message": "Unauthorized"}
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="r"'

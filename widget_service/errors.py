@@ -22,6 +22,7 @@ from pyramid.response import Response
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from widget_service.principals import AccessRefused, Refused
 from widget_service.rendering import dump_json
 from widget_service.retry import MORE, is_transient
 
@@ -128,10 +129,11 @@ def service_error(error: ServiceError, _request: Any) -> Response:
     return respond(error.status, error.body, error.headers)
 
 
-def forbidden(error: HTTPForbidden, _request: Any) -> Response:
+def forbidden(error: HTTPForbidden, request: Any) -> Response:
     """401 or 403 as the policy says; its words and nothing of Pyramid's, which name views."""
     refusal = error.result
-    if hasattr(refusal, "challenge"):
+    if isinstance(refusal, Refused):
+        request.registry.notify(AccessRefused(request, refusal))
         headers = {"WWW-Authenticate": refusal.challenge}
         return respond(refusal.status, {"message": refusal.message}, headers)
     return respond(403, {"message": "Forbidden"})

@@ -6,7 +6,7 @@ security policy says which of them a request has.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pyramid.authorization import ACLHelper, Authenticated, Everyone
 from pyramid.security import Denied
@@ -20,6 +20,7 @@ UNDECLARED = "undeclared"
 __all__ = [
     "ADMINISTRATOR",
     "UNDECLARED",
+    "AccessRefused",
     "Authenticated",
     "Everyone",
     "Refused",
@@ -54,3 +55,10 @@ class Refused(Denied):
         self.status = status
         self.message = message
         self.challenge = challenge
+
+
+class AccessRefused(NamedTuple):
+    """An event: a request is answered with a policy's no."""
+
+    request: Any
+    refused: Refused

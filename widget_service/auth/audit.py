@@ -13,10 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 import plaster
-from pyramid.events import NewResponse
-from pyramid.httpexceptions import HTTPForbidden
 
-from widget_service.principals import Refused
+from widget_service.principals import AccessRefused
 from widget_service.retry import is_tried_again
 
 log = logging.getLogger("widget_service.audit")
@@ -65,13 +63,9 @@ def watch(request: Any, action: str, who: str) -> Entry:
     return entry
 
 
-def refusal(event: NewResponse) -> None:
+def refusal(event: AccessRefused) -> None:
     """Write a line for a request that the policy refused (a subscriber)."""
-    request = event.request
-    error = request.exception
-    if not isinstance(error, HTTPForbidden) or not isinstance(error.result, Refused):
-        return
-    refused = error.result
+    request, refused = event
     write(
         "access",
         "refused",
@@ -106,5 +100,4 @@ def _address(request: Any) -> str:
 
 def includeme(config: Any) -> None:
     """Write a line for each refusal."""
-    # Not a tween: an operator who lists the tweens may forget it, and nobody would notice.
-    config.add_subscriber(refusal, NewResponse)
+    config.add_subscriber(refusal, AccessRefused)
