@@ -277,6 +277,23 @@ def test_it_ends_a_connection_to_somebody_who_does_not_listen(serve):
             client.getresponse().read()
 
 
+def test_it_does_not_wait_for_a_worker_that_waits_for_the_loop(serve):
+    made = serve(application, cleanup_interval="1")
+    with made.connect() as client:
+        ask(client)
+        (channel,) = made.server._channels()  # noqa: SLF001  (nothing else shows it)
+        closing, close = threading.Event(), channel.handle_close
+        channel.handle_close = lambda: (closing.set(), close())
+        asks = threading.Thread(target=made.server._loop.is_deaf_to, args=(channel,), daemon=True)  # noqa: SLF001
+        # As a worker that writes has it.
+        with channel.outbuf_lock:
+            channel.will_close = True
+            assert closing.wait(PATIENCE)
+            asks.start()
+            asks.join(PATIENCE)
+            assert not asks.is_alive()
+
+
 def wait_for(condition):
     """What a function answers, once that is something."""
     for _each in range(1_000_000):

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from waitress import wasyncore
@@ -96,7 +96,9 @@ class Loop(dict[int, Any]):
         file = _file(watched)
         if file not in self or self[file] is not watched:
             return  # closed
-        with self._lock:
+        # What one that listens wants no other thread changes; and when it is asked it may close
+        # others, for which it may have to wait until a thread has done with them that wants this.
+        with nullcontext() if watched.accepting else self._lock:
             before = self._watched.get(file, 0)
             wanted = _wants(watched) | (0 if in_vain else before)
             if wanted == before:
