@@ -13,30 +13,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from processes import PATIENCE, free_port
+from processes import PATIENCE
+from running import Running
 from waitress import wasyncore
 
-from widget_service import server as module
 from widget_service.loop import Loop, Workers
-from widget_service.server import Channel, Server
+from widget_service.server import Channel
 
 LARGE = b"x" * 5_000_000
-
-
-class Running:
-    """A server in a thread of this process."""
-
-    def __init__(self, app, **options):
-        self.port = free_port()
-        listen = {"listen": f"127.0.0.1:{self.port}"}
-        self.server = Server(app, {**module.DEFAULTS, **listen, **options}, 5.0, 0.0)
-        self.thread = threading.Thread(target=self.server.run)
-        self.thread.start()
-
-    def connect(self):
-        return contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        )
 
 
 @pytest.fixture
@@ -50,9 +34,7 @@ def serve():
 
     yield start
     for each in made:
-        each.server.stop()
-        each.thread.join(PATIENCE)
-        assert not each.thread.is_alive()
+        each.end()
 
 
 def application(environ, start_response):

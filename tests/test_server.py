@@ -11,10 +11,11 @@ import threading
 
 import pytest
 from processes import PATIENCE, free_port, listens, pause, serving
+from running import Running
 from waitress import wasyncore
 
 from widget_service import server as module
-from widget_service.server import DRAINING, Server, server_factory
+from widget_service.server import DRAINING, server_factory
 
 # An application that answers /slow when somebody opens the pipe beside it for writing.
 SLOW = """
@@ -226,24 +227,6 @@ def test_it_refuses_in_json(running, sent, status, message):
     assert found == (status, "application/json", {"message": message})
     assert response.headers["Connection"] == CLOSE
     assert "Server" not in response.headers
-
-
-class Running:
-    """A server in a thread of this process."""
-
-    def __init__(self, app, **options):
-        self.port = free_port()
-        serve = {"drain_seconds": 5.0, "notice_seconds": 0.0}
-        serve |= {name: options.pop(name) for name in serve if name in options}
-        listen = {"listen": f"127.0.0.1:{self.port}"}
-        self.server = Server(app, {**module.DEFAULTS, **listen, **options}, **serve)
-        self.thread = threading.Thread(target=self.server.run)
-        self.thread.start()
-
-    def end(self):
-        self.server.stop()
-        self.thread.join(PATIENCE)
-        assert not self.thread.is_alive()
 
 
 def application(environ, start_response):
