@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Barrier, Thread
@@ -10,7 +11,7 @@ import alembic.config
 import pytest
 from alembic.util import CommandError as AlembicError
 from core import core_ini
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
 
 from widget_service import configure_file, migrations
 from widget_service.cli import CommandError, main
@@ -257,6 +258,24 @@ def test_it_lets_one_process_migrate_at_a_time(own_database, tmp_path):
         thread.join(PATIENCE)
     assert failures == []
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_it_waits_for_whoever_writes_a_new_sqlite_database(tmp_path):
+    file = tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE theirs (id INTEGER)")  # without WAL, so that it cannot be set
+        other.execute("BEGIN IMMEDIATE")
+
+        def finish(*arguments):
+            if arguments[2] == "BEGIN IMMEDIATE":
+                other.execute("COMMIT")
+
+        event.listen(Engine, "before_cursor_execute", finish)
+        try:
+            with migrations.connection(make_url(f"sqlite:///{file}")) as connected:
+                assert connected.exec_driver_sql("SELECT * FROM theirs").fetchall() == []
+        finally:
+            event.remove(Engine, "before_cursor_execute", finish)
 
 
 def test_it_rolls_back_all_of_a_migration_that_fails(notes):

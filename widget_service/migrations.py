@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import row_count, settings
 from widget_service.db import Base, UtcDateTime
-from widget_service.engines import is_sqlite, patience
+from widget_service.engines import is_sqlite, patience, write_ahead
 from widget_service.revisions import folder
 from widget_service.settings import Problem, StartupError
 
@@ -209,10 +209,11 @@ def connection(url: Any) -> Iterator[Connection]:
     try:
         with engine.connect() as connected:
             if sqlite:
-                # Set to None the driver begins no transaction before DDL, so ours holds.
-                connected.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
-                connected.exec_driver_sql("PRAGMA busy_timeout = 60000")
-                connected.exec_driver_sql("PRAGMA journal_mode = WAL")
+                driver: Any = connected.connection.dbapi_connection
+                # Set to None it begins no transaction before DDL, so ours holds.
+                driver.isolation_level = None
+                driver.execute("PRAGMA busy_timeout = 60000")
+                write_ahead(driver)
                 connected.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connected.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
