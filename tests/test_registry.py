@@ -1,6 +1,7 @@
 """The registry: events reach whoever waits for them, whenever they began to."""
 
 import pytest
+from pyramid.events import BeforeTraversal, ContextFound, NewRequest, NewResponse
 from zope.interface import Interface, alsoProvides, implementedBy
 
 from widget_service.registry import QuietRegistry
@@ -70,7 +71,26 @@ def test_it_tells_those_who_subscribe_by_other_ways(registry):
     assert [type(each) for each in told] == [Happened, *[HappenedAgain] * 3]
 
 
+@pytest.mark.parametrize("event", [NewRequest, BeforeTraversal, ContextFound, NewResponse])
+def test_requests_are_told_of_when_somebody_listens_to_them(registry, event):
+    assert not registry.has_listeners
+    registry.registerHandler(repr, [Happened])
+    assert not registry.has_listeners
+    registry.registerHandler(repr, [event])
+    assert registry.has_listeners
+    registry.unregisterHandler(repr, [event])
+    assert not registry.has_listeners
+
+
+def test_requests_are_told_of_when_somebody_listens_to_everything(registry):
+    base = QuietRegistry("base")
+    registry.__bases__ = (base,)
+    assert not registry.has_listeners
+    base.registerHandler(repr, [Interface])
+    assert registry.has_listeners
+
+
 def test_it_does_not_look_twice_for_subscribers_that_are_not_there(registry, monkeypatch):
-    registry.notify(Happened())
+    assert not registry.has_listeners
     monkeypatch.setattr(registry.adapters, "subscriptions", None)
-    registry.notify(Happened())
+    assert not registry.has_listeners

@@ -21,6 +21,9 @@ MINUTE, HOUR = 60, 3600
 # To look two digits up is four times as fast as to format them.
 TWO = tuple(f"{number:02}" for number in range(100))
 
+JSON = ("Content-Type", "application/json")
+OF_THE_BODY = ("content-type", "content-length")
+
 
 def dump_json(value: Any) -> bytes:
     """``value`` as JSON in UTF-8; moments are in ISO 8601, UUIDs are texts.
@@ -51,9 +54,12 @@ def answer(request: Any, value: Any) -> Response:
     response: Response = request.response
     if response.status_int == HTTPStatus.NO_CONTENT:
         response.content_type = None
-    else:
-        response.content_type = "application/json"
-        response.body = dump_json(value)
+        return response
+    body = dump_json(value)
+    response.app_iter = [body]
+    # All at once: WebOb looks through the headers for each that it is to set.
+    kept = [each for each in response.headerlist if each[0].lower() not in OF_THE_BODY]
+    response.headerlist = [*kept, JSON, ("Content-Length", str(len(body)))]
     return response
 
 
