@@ -69,25 +69,27 @@ def expose_headers(config: Any, *names: str) -> None:
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
     """Add the headers to every response, errors included."""
     values = settings.of(registry, "cors")
+    anybody = values.origins == ("*",)
     exposed = ", ".join([EXPOSED, *registry.exposed_headers])
     to_anybody = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", exposed)]
     replaced = {name.lower() for name, _value in to_anybody}
 
     def cors_tween(request: Any) -> Any:
         response = handler(request)
-        headers = response.headers
-        if values.origins == ("*",):
+        if anybody:
             # The list itself: the mapping that WebOb offers walks through it for each header.
-            kept = [each for each in response.headerlist if each[0].lower() not in replaced]
-            response.headerlist[:] = kept + to_anybody
+            listed = response.headerlist
+            listed[:] = [each for each in listed if each[0].lower() not in replaced]
+            listed.extend(to_anybody)
         else:
-            vary(headers, "Origin")
+            vary(response.headers, "Origin")
             origin = request.headers.get("Origin")
             if origin not in values.origins:
                 return response
-            headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = exposed
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = exposed
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            headers = response.headers
             headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
             headers["Access-Control-Allow-Headers"] = values.allow_headers
             headers["Access-Control-Max-Age"] = str(values.max_age)

@@ -68,7 +68,7 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
                 wanted.append(("Vary", "Authorization"))
         if transport and request.scheme == "https":
             wanted.append(transport)
-        listed.extend(header for header in wanted if header[0].lower() not in present)
+        listed.extend([header for header in wanted if header[0].lower() not in present])
         return response
 
     return headers_tween
