@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from widget_service.auth.models import User
-from widget_service.auth.schemas import Email, email_key
+from widget_service.auth.schemas import Email
+from widget_service.emails import email_key
 from widget_service.testing import Client, application, ini_text
 
 REGISTER = "/api/v1/auth/register"

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from core import serving
 
-from widget_service.auth.schemas import email_key
+from widget_service.emails import email_key
 from widget_service.testing import PASSWORD
 from widget_service.throttle import guards
 

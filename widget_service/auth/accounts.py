@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from widget_service import events
 from widget_service.auth.events import UserRegistered
 from widget_service.auth.models import BlacklistedToken, IssuedToken, User
-from widget_service.auth.schemas import email_key
 from widget_service.db import utc_now
+from widget_service.emails import email_key
 from widget_service.errors import Conflict
 
 # Runs a statement with parameters and answers its rows: Request.rows, or Request.read.

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 import colander
-from email_validator import EmailNotValidError, validate_email
 
 from widget_service import settings
 from widget_service.answers import answer
+from widget_service.emails import email_key
 from widget_service.fields import Flag, Text, WholeNumber, field, shown
 
-EMAIL_LENGTH = 254
 PASSWORD_BYTES = 1024
-
-
-def email_key(email: str) -> str:
-    """What all spellings of one address have in common, whatever their case.
-
-    :raises ValueError: this is no e-mail address
-    """
-    if len(email) > EMAIL_LENGTH:
-        raise ValueError(f"an e-mail address has at most {EMAIL_LENGTH} characters")
-    try:
-        parts = validate_email(email, check_deliverability=False)
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from error
-    # The domain has been folded already, by its own rules: faß.de is not fass.de.
-    local = unicodedata.normalize("NFC", parts.local_part.casefold())
-    return f"{local}@{parts.ascii_domain}"
 
 
 class Email(Text):

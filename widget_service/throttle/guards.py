@@ -20,15 +20,14 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import bodies, rest, settings
 from widget_service.db import is_unsafe
+from widget_service.emails import email_key
 from widget_service.errors import ServiceError
 from widget_service.retry import once
 from widget_service.throttle.limiting import Count, Exceeded, Standing, TooManyRequests, fields
@@ -41,8 +40,6 @@ LOGIN = "auth.login"
 REGISTER = "auth.register"
 PASSWORD = "auth.password"  # noqa: S105  (the name of a service)
 UNAUTHORIZED = 401
-# Nothing longer is an address (RFC 5321, 4.5.3.1.3).
-EMAIL_LENGTH = 254
 
 
 def throttled(view: View, info: Any) -> View:
@@ -136,13 +133,11 @@ def account_of(request: Any) -> str | None:
     """
     try:
         email = bodies.read_body(request).get("email")
-        if not isinstance(email, str) or len(email) > EMAIL_LENGTH:
+        if not isinstance(email, str):
             return None
-        parts = validate_email(email, check_deliverability=False)
-    except (ServiceError, EmailNotValidError):
+        return hashlib.sha256(email_key(email).encode()).hexdigest()
+    except (ServiceError, ValueError):
         return None
-    local = unicodedata.normalize("NFC", parts.local_part.casefold())
-    return hashlib.sha256(f"{local}@{parts.ascii_domain}".encode()).hexdigest()
 
 
 def _counts(request: Any, name: str, *who: str) -> list[Count]:
