@@ -188,7 +188,7 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         if read_only:
             connection.execute("PRAGMA query_only = ON")
             # In KiB, for each thread: more makes reading no faster, as the system caches the file.
-            connection.execute("PRAGMA cache_size = -256")
+            connection.execute("PRAGMA cache_size = -96")
 
     if not read_only:
         event.listen(engine, "begin", _begin_immediate)
