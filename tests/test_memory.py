@@ -1,6 +1,8 @@
-"""A request leaves nothing behind for the garbage collector, whatever it was answered."""
+"""The memory of a process: what is done with is used again at once."""
 
 import gc
+import subprocess
+import sys
 import weakref
 from contextlib import contextmanager
 
@@ -50,3 +52,31 @@ def test_a_request_is_gone_when_it_is_answered(admin, make):
         make(admin)
         assert requests
         assert [each() for each in requests if each()] == []
+
+
+SHARING = """
+import ctypes, sys, threading
+from widget_service.memory import be_sparing
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
+libc.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
+libc.fclose.argtypes = [ctypes.c_void_p]
+if "be_sparing" in sys.argv:
+    be_sparing()
+threads = [threading.Thread(target=libc.malloc, args=(10_000,)) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+file = libc.fopen(sys.argv[1].encode(), b"w")
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.parametrize(("sparing", "shared"), [((), False), (("be_sparing",), True)])
+def test_threads_share_what_is_free(tmp_path, sparing, shared):
+    file = tmp_path / "arenas.xml"
+    subprocess.run([sys.executable, "-c", SHARING, str(file), *sparing], check=True)
+    assert (file.read_text().count("<heap ") == 1) is shared

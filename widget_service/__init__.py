@@ -35,6 +35,7 @@ def includeme(config: Any) -> None:
         config.action("check settings", settings.check, args=(config.registry,), order=-1000)
     # Everything below declares its settings, so this is first.
     config.include(".settings")
+    config.include(".memory")
     config.include(".routing")
     config.include(".cli")
     config.include(".configuration")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from widget_service.auth.passwords import Passwords, give_memory_back
+from widget_service.auth.passwords import Passwords
+from widget_service.memory import be_sparing
 
 CHEAP = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
 PBKDF2 = {"schemes": ("pbkdf2_sha256",), "pbkdf2_sha256__rounds": "10"}
@@ -138,7 +139,7 @@ def test_it_keeps_no_memory_of_what_it_hashed():
         together.wait(10)
         return costly.verify("a password", hashed)
 
-    give_memory_back()
+    be_sparing()
     before = memory()
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(verify, range(8)))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import re
-from contextlib import suppress
 from typing import Any
 
 from passlib.context import CryptContext
@@ -16,11 +14,6 @@ from widget_service.auth.models import HASH_LENGTH
 log = logging.getLogger(__name__)
 
 TRIAL = "any password"
-
-# The parameter's number in glibc's malloc.h, and the size from which on a block goes back to the
-# system when it is freed, in bytes.
-M_MMAP_THRESHOLD = -3
-LARGE = 2**20
 
 
 class Passwords:
@@ -71,21 +64,8 @@ class Passwords:
         return self.hash(password) if self._context.needs_update(password_hash) else None
 
 
-def give_memory_back() -> None:
-    """Have the memory that a hash takes go back to the system when the hash is done.
-
-    By itself glibc raises the threshold to the size of the first large block that is freed, and
-    then keeps one of Argon2's 19 MiB for each thread. That saves a hash the pages that it has to
-    ask for, about a third of its time; logins are rare, and threads are many.
-    """
-    # Other libraries of C have no such thing, or no such habit.
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
-
-
 def includeme(config: Any) -> None:
     """Make ``registry.passwords``; what passlib refuses is a mistake in the settings."""
-    give_memory_back()
     options = vars(settings.of(config.registry, "passlib"))
     try:
         config.registry.passwords = Passwords(options)
