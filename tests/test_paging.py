@@ -109,7 +109,7 @@ def steps(connection, page, cursor=None):
 def test_its_work_does_not_grow_with_the_table(grown):
     grow, connection = grown
     work = []
-    for count in (100, 3000):
+    for count in (300, 3000):
         grow(count)
         pages = count // 10
         middle = count // 2

@@ -43,6 +43,8 @@ Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 RELATIONS = ("self", "first", "prev", "next", "last")
 # The databases count no further; beyond it every page is as empty as the next one.
 MAX_OFFSET = 2**62
+# To skip that many rows costs less than to look which end of the list is nearer.
+EARLY = 100
 
 
 class Target(NamedTuple):
@@ -93,6 +95,7 @@ class Listing:
         self._type = key.type.python_type
         total = select(row_count.of(key.class_).label("total_items")).cte("total")
         # Built once: to build a statement costs more than to run it.
+        self._early = _statement(key, shown, total, _early(key))
         self._numbered = _statement(key, shown, total, _numbered(key, total))
         # An int of Python's may not fit in an INTEGER of PostgreSQL's.
         place = bindparam("key", type_=BigInteger() if self._type is int else key.type)
@@ -119,7 +122,8 @@ class Listing:
 
     def _page_of_number(self, rows: Rows, number: int, size: int) -> Page:
         skip = min((number - 1) * size, MAX_OFFSET)
-        found = rows(self._numbered, {"size": size, "skip": skip})
+        statement = self._early if skip <= EARLY else self._numbered
+        found = rows(statement, {"size": size, "skip": skip})
         page = Page(number, size, found[0].total_items, self._items(found))
         return self._linked(page, before=number > 1, after=number < page.last)
 
@@ -194,6 +198,17 @@ def _from(key: Any, place: Any, order: Any) -> Select[Any]:
 def _nearest(key: Any, place: Any, order: Any) -> Subquery:
     """As many keys as a page has, from a place on."""
     return _from(key, place, order).limit(bindparam("size")).subquery("keys")
+
+
+def _early(key: Any) -> Subquery:
+    """The keys of a page, counted from the first one."""
+    return (
+        select(key)
+        .order_by(key)
+        .limit(bindparam("size"))
+        .offset(bindparam("skip"))
+        .subquery("keys")
+    )
 
 
 def _numbered(key: Any, total: CTE) -> Subquery:

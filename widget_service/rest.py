@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -174,27 +174,21 @@ def validate(request: Any, schema: colander.MappingSchema | None = None, **_opti
         name: "The value contains invalid characters"
         for fields in request.validated.values()
         for name, value in fields.items()
-        if not all(map(_is_storable, _texts(value)))
+        if not _is_storable(value)
     }
     if unstorable:
         raise Invalid(unstorable)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in what a schema made."""
+def _is_storable(value: Any) -> bool:
+    """Has no text in it a NUL, which PostgreSQL has no place for, or half of a surrogate pair?"""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, Sequence):
-        for each in value:
-            yield from _texts(each)
-
-
-def _is_storable(text: str) -> bool:
-    """Neither a NUL, which PostgreSQL has no place for, nor half of a surrogate pair."""
-    return "\0" not in text and (text.isascii() or not SURROGATE.search(text))
+        return "\0" not in value and (value.isascii() or not SURROGATE.search(value))
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, Sequence):
+        return True
+    return all(map(_is_storable, value))
 
 
 def most_statements(method: str, options: Mapping[str, Any]) -> int:
