@@ -1,0 +1,320 @@
+"""Connections: what of an answer leaves when, who is asked meanwhile, and how they end."""
+
+import contextlib
+import http.client
+import logging
+import random
+import socket
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from processes import PATIENCE
+from running import Running
+
+from widget_service.server import Channel
+
+LARGE = b"x" * 5_000_000
+
+
+@pytest.fixture
+def serve():
+    """A function that serves an application."""
+    made = []
+
+    def start(app, **options):
+        made.append(Running(app, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.end()
+
+
+def application(environ, start_response):
+    """Answers with the path; /large with much, /none with nothing."""
+    path = environ["PATH_INFO"]
+    body = {"/large": LARGE, "/none": b""}.get(path, path.encode())
+    status = "204 No Content" if path == "/none" else "200 OK"
+    start_response(status, [("Content-Length", str(len(body)))] if body else [])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def ask(connection, path="/", method="GET"):
+    connection.request(method, path)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_it_does_not_ask_those_that_are_idle(serve, monkeypatch):
+    asked = []
+    readable = Channel.readable
+    monkeypatch.setattr(
+        Channel, "readable", lambda self: (asked.append(self.addr[1]), readable(self))[1]
+    )
+    made = serve(application, cleanup_interval="3600")
+    with made.connect() as idle, made.connect() as busy:
+        ask(idle)
+        port = idle.sock.getsockname()[1]
+        before = asked.count(port)
+        for _each in range(50):
+            ask(busy)
+        assert asked.count(port) - before <= 1
+        # It is heard all the same.
+        assert ask(idle, "/again") == (200, b"/again")
+
+
+def test_it_is_not_woken_between_the_requests_of_a_connection(serve, monkeypatch):
+    made = serve(application)
+    with made.connect() as client:
+        ask(client)
+        pulled = []
+        trigger = made.server._listeners[0].trigger  # noqa: SLF001  (nothing else shows it)
+        monkeypatch.setattr(trigger, "pull_trigger", lambda: pulled.append("woken"))
+        for _each in range(20):
+            # Whoever is quick asks again before the worker has put the request away.
+            while not all(each.is_idle for each in made.server._channels()):  # noqa: SLF001
+                pass
+            ask(client)
+        assert pulled == []
+        monkeypatch.undo()
+
+
+def test_it_sends_an_answer_in_one_packet(serve, monkeypatch):
+    sent = []
+    send = Channel.send
+    monkeypatch.setattr(
+        Channel, "send", lambda self, data, **kw: (sent.append(data), send(self, data, **kw))[1]
+    )
+    with serve(application).connect() as client:
+        assert ask(client, "/found") == (200, b"/found")
+        assert ask(client, "/found", "HEAD") == (200, b"")
+        assert ask(client, "/none") == (204, b"")
+        assert ask(client, "/found") == (200, b"/found")
+    assert len(sent) == 4
+    assert sent[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert sent[0].endswith(b"\r\n\r\n/found")
+
+
+def test_it_sends_parts_of_an_answer_when_they_are_there(serve):
+    heard = threading.Event()
+
+    def parts(_environ, start_response):
+        start_response("200 OK", [("Content-Length", "10")])
+        yield b"first"
+        assert heard.wait(PATIENCE)
+        yield b"later"
+
+    with serve(parts).connect() as client:
+        client.request("GET", "/")
+        response = client.getresponse()
+        assert response.read(5) == b"first"
+        heard.set()
+        assert response.read() == b"later"
+
+
+def test_it_sends_files(serve, tmp_path):
+    (tmp_path / "large").write_bytes(LARGE)
+
+    def file(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"]((tmp_path / "large").open("rb"))
+
+    with serve(file).connect() as client:
+        assert ask(client) == (200, LARGE)
+        assert ask(client) == (200, LARGE)
+
+
+def test_it_waits_for_a_client_that_listens_slowly(serve):
+    made = serve(application)
+    with made.connect() as client, made.connect() as other:
+        client.request("GET", "/large")
+        # It is in the buffers of the system, which are full, and of the server.
+        assert ask(other) == (200, b"/")
+        assert client.getresponse().read() == LARGE
+        assert ask(client) == (200, b"/")
+
+
+def test_it_says_once_that_requests_wait(serve, caplog):
+    gate = threading.Event()
+
+    def waits(environ, start_response):
+        assert gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, threads="1")
+    clients = [made.connect() for _each in range(3)]
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(client) for client in clients]
+        for connection in connections:
+            connection.request("GET", "/")
+        while len(made.server.workers._waiting) < 2:  # noqa: SLF001  (nothing else shows it)
+            pass
+        gate.set()
+        assert [each.getresponse().status for each in connections] == [200] * 3
+    told = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert [each.getMessage() for each in told] == ["all 1 threads are busy, requests wait"]
+
+
+def test_it_hangs_up_where_an_application_wants_to_end_the_process(serve, caplog):
+    def ends(environ, start_response):
+        if environ["PATH_INFO"] == "/end":
+            raise SystemExit("enough")
+        return application(environ, start_response)
+
+    made = serve(ends, threads="1")
+    with made.connect() as client, made.connect() as other:
+        with pytest.raises(http.client.RemoteDisconnected):
+            ask(client, "/end")
+        assert ask(other) == (200, b"/")
+    assert "a request was not answered" in caplog.text
+
+
+def test_only_the_thread_of_the_loop_closes_a_connection(serve):
+    closed_by = []
+
+    def closes(environ, start_response):
+        channel = made.server._channels()[0]  # noqa: SLF001  (as waitress does when it cannot send)
+        channel.handle_close()
+        closed_by.append((channel.connected, channel.will_close))
+        return application(environ, start_response)
+
+    made = serve(closes)
+    with made.connect() as client:
+        ask(client)
+        with pytest.raises(ConnectionError):
+            ask(client)
+    assert closed_by[0] == (True, True)
+
+
+def test_it_answers_500_where_nothing_has_left_before_an_error(serve, caplog):
+    def fails(_environ, start_response):
+        write = start_response("200 OK", [("Content-Length", "5")])
+        write(b"")
+        raise ValueError("too late for the application, not for us")
+
+    with serve(fails).connect() as client:
+        assert ask(client)[0] == 500
+    assert "too late" in caplog.text
+
+
+def test_it_hangs_up_where_a_part_has_left_before_an_error(serve):
+    def fails(_environ, start_response):
+        start_response("200 OK", [("Content-Length", "5")])
+        yield b"par"
+        raise ValueError("too late")
+
+    with serve(fails).connect() as client:
+        client.request("GET", "/")
+        response = client.getresponse()
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
+
+
+def test_an_application_may_write_from_a_thread_of_its_own(serve):
+    def writes(_environ, start_response):
+        write = start_response("200 OK", [("Content-Length", str(len(LARGE)))])
+        thread = threading.Thread(target=write, args=(LARGE,))
+        thread.start()
+        thread.join()
+        return []
+
+    with serve(writes).connect() as client:
+        assert ask(client) == (200, LARGE)
+
+
+def test_it_ends_a_connection_on_which_nothing_happens(serve):
+    gate = threading.Event()
+
+    def waits(environ, start_response):
+        assert environ["PATH_INFO"] != "/busy" or gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, cleanup_interval="1")
+    with made.connect() as idle, made.connect() as busy:
+        ask(idle)
+        busy.request("GET", "/busy")
+        wait_for(lambda: any(each.requests for each in made.server._channels()))  # noqa: SLF001
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+            assert idle.sock.recv(1) == b""
+            gate.set()
+            assert busy.getresponse().read() == b"/busy"
+
+
+def test_it_ends_a_connection_to_somebody_who_does_not_listen(serve):
+    made = serve(application, cleanup_interval="1")
+    with made.connect() as client:
+        client.request("GET", "/large")
+        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_for(lambda: channel.total_outbufs_len and not channel.requests)
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+            wait_for(lambda: not channel.connected)
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            client.getresponse().read()
+
+
+def test_it_does_not_wait_for_a_worker_that_waits_for_the_loop(serve):
+    made = serve(application, cleanup_interval="1")
+    with made.connect() as client:
+        ask(client)
+        (channel,) = made.server._channels()  # noqa: SLF001  (nothing else shows it)
+        closing, close = threading.Event(), channel.handle_close
+        channel.handle_close = lambda: (closing.set(), close())
+        asks = threading.Thread(target=made.server._loop.is_deaf_to, args=(channel,), daemon=True)  # noqa: SLF001
+        # As a worker that writes has it.
+        with channel.outbuf_lock:
+            channel.will_close = True
+            assert closing.wait(PATIENCE)
+            asks.start()
+            asks.join(PATIENCE)
+            assert not asks.is_alive()
+
+
+def wait_for(condition):
+    """What a function answers, once that is something."""
+    for _each in range(1_000_000):
+        if found := condition():
+            return found
+        time.sleep(0)
+    raise AssertionError(condition)
+
+
+def test_it_answers_everybody(serve):
+    """Clients that come, go, ask twice at once and do not listen, more than there are threads."""
+    made = serve(application, threads="4")
+    waits = (
+        b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
+        b"POST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+    )
+    pair = (
+        b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    )
+
+    def client(number):
+        chance = random.Random(number)  # noqa: S311  (no secret)
+        for _each in range(15):
+            kind = chance.choice(["kept", "pair", "gone", "reset"])
+            if kind == "kept":
+                with made.connect() as kept:
+                    for path in ("/a", "/large", "/b"):
+                        assert ask(kept, path)[0] == 200
+                continue
+            with socket.create_connection(("127.0.0.1", made.port), PATIENCE) as raw:
+                if kind == "reset":
+                    # Not closed but broken off, while the server wants to send 100.
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    raw.sendall(waits)
+                    continue
+                raw.sendall(pair if kind == "pair" else b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+                received = b""
+                while kind == "pair" and (data := raw.recv(65536)):
+                    received += data
+                assert kind == "gone" or received.endswith(b"\r\n\r\n/2")
+        return number
+
+    with ThreadPoolExecutor(16) as threads:
+        assert [*threads.map(client, range(16))] == [*range(16)]
