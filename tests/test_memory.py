@@ -1,12 +1,14 @@
 """The memory of a process: what is done with is used again at once."""
 
 import gc
+import os
 import subprocess
 import sys
 import weakref
 from contextlib import contextmanager
 
 import pytest
+from core import serving
 from pyramid.interfaces import INewRequest
 
 from widget_service.testing import PASSWORD
@@ -54,6 +56,32 @@ def test_a_request_is_gone_when_it_is_answered(admin, make):
         assert [each() for each in requests if each()] == []
 
 
+STREAM = """
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+from widget_service.rest import Service
+
+stream = Service("stream", "/stream")
+
+@stream.get(permission=NO_PERMISSION_REQUIRED)
+def get(request):
+    def parts():
+        yield type(request.root).__name__.encode()
+        yield type(request.virtual_root).__name__.encode()
+    return Response(app_iter=parts())
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(stream)
+"""
+
+
+def test_a_body_that_is_made_while_it_is_sent_may_ask_the_request(tmp_path, write_plugin):
+    write_plugin("stream", STREAM)
+    with serving(tmp_path, "stream") as client:
+        assert client.get("/api/v1/stream").text == "RootRoot"
+
+
 SHARING = """
 import ctypes, sys, threading
 from widget_service.memory import be_sparing
@@ -75,8 +103,18 @@ libc.fclose(file)
 """
 
 
-@pytest.mark.parametrize(("sparing", "shared"), [((), False), (("be_sparing",), True)])
-def test_threads_share_what_is_free(tmp_path, sparing, shared):
+@pytest.mark.parametrize(
+    ("sparing", "variables", "shared"),
+    [
+        ((), {}, False),
+        (("be_sparing",), {}, True),
+        (("be_sparing",), {"MALLOC_ARENA_MAX": "4"}, False),
+        (("be_sparing",), {"GLIBC_TUNABLES": "glibc.malloc.arena_max=4"}, False),
+    ],
+)
+def test_threads_share_what_is_free(tmp_path, sparing, variables, shared):
     file = tmp_path / "arenas.xml"
-    subprocess.run([sys.executable, "-c", SHARING, str(file), *sparing], check=True)
+    told = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
+    environ = {key: value for key, value in os.environ.items() if key not in told} | variables
+    subprocess.run([sys.executable, "-c", SHARING, str(file), *sparing], check=True, env=environ)
     assert (file.read_text().count("<heap ") == 1) is shared

@@ -278,6 +278,15 @@ def test_it_waits_for_whoever_writes_a_new_sqlite_database(tmp_path):
             event.remove(Engine, "before_cursor_execute", finish)
 
 
+def test_it_says_in_a_line_what_is_wrong_with_a_file(tmp_path):
+    (tmp_path / "core.sqlite").write_bytes(b"x" * 5000)
+    with (
+        configured(tmp_path, core_ini(tmp_path, "plugins.notes")) as registry,
+        pytest.raises(CommandError, match="file is not a database"),
+    ):
+        migrate(registry)
+
+
 def test_it_rolls_back_all_of_a_migration_that_fails(notes):
     migrations.upgrade(notes, "notes0001")
     with changing(notes) as connection:

@@ -90,6 +90,20 @@ def test_requests_are_told_of_when_somebody_listens_to_everything(registry):
     assert registry.has_listeners
 
 
+def test_requests_are_told_of_when_somebody_has_subscribed_while_it_looked(registry, monkeypatch):
+    subscriptions = registry.adapters.subscriptions
+
+    def late(*arguments):
+        found = subscriptions(*arguments)
+        monkeypatch.undo()
+        registry.registerHandler(repr, [NewRequest])
+        return found
+
+    monkeypatch.setattr(registry.adapters, "subscriptions", late)
+    assert registry.has_listeners in (True, False)
+    assert registry.has_listeners
+
+
 def test_it_does_not_look_twice_for_subscribers_that_are_not_there(registry, monkeypatch):
     assert not registry.has_listeners
     monkeypatch.setattr(registry.adapters, "subscriptions", None)

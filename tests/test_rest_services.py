@@ -102,3 +102,32 @@ def test_it_documents_views_without_breaking_pviews(tmp_path, capsys):
     with serving(tmp_path, "plugins.echo"):
         PViewsCommand(["pviews", str(tmp_path / "test.ini"), "/api/v1/restricted"]).run()
     assert "get_restricted" in capsys.readouterr().out
+
+
+HEADERS = """
+from pyramid.security import NO_PERMISSION_REQUIRED
+from widget_service.rest import Service
+
+late = Service("late", "/late")
+
+@late.get(permission=NO_PERMISSION_REQUIRED)
+def get(request):
+    headers = request.response.headers
+    request.response.md5_etag(b"another body", set_content_md5=True)
+    request.add_response_callback(lambda _request, _response: headers.update({"X-Late": "1"}))
+    return {"a": 1}
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(late)
+"""
+
+
+def test_it_keeps_the_headers_of_a_view_but_those_of_another_body(tmp_path, write_plugin):
+    write_plugin("late", HEADERS)
+    with serving(tmp_path, "late") as client:
+        response = client.get("/api/v1/late")
+    assert response.headers["X-Late"] == "1"
+    assert "ETag" in response.headers
+    assert "Content-MD5" not in response.headers
+    assert response.headers["Content-Length"] == "7"

@@ -74,6 +74,10 @@ def post(request):
     return {"attempts": request.environ["test.attempts"], "last": not request.environ[
         "widget_service.more_attempts"]}
 
+@clients.get(permission=NO_PERMISSION_REQUIRED)
+def get(request):
+    request.read(text("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$"))
+
 def includeme(config):
     config.include("widget_service")
     config.add_rest_service(clients)
@@ -273,3 +277,8 @@ def noting(notes, passwords, name):
         return method(*args)
 
     return note
+
+
+def test_a_request_that_only_reads_is_answered_at_once_whatever_its_environment_says(serve):
+    client = webtest.TestApp(serve(), extra_environ={"widget_service.more_attempts": True})
+    assert client.get("/api/v1/x", status=503).json == {"message": UNAVAILABLE}

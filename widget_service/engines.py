@@ -179,7 +179,10 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         # The driver must not begin transactions of its own: it begins too late, and DEFERRED.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {lock_timeout}")
-        write_ahead(connection)
+        # The file keeps it. While somebody writes a file that is not in that mode yet, it cannot be
+        # set, and SQLite does not wait: another connection will.
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
         # Some builds of SQLite ask for less with WAL: a power failure would then undo commits.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -194,16 +197,6 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         event.listen(engine, "begin", _begin_immediate)
         event.listen(engine, "reset", _end_transaction)
     return engine
-
-
-def write_ahead(connection: sqlite3.Connection) -> None:
-    """Let others read while one writes; the file keeps it.
-
-    While somebody else writes a file that is not in that mode yet, or is setting it, SQLite refuses
-    without waiting: it is left to the next connection.
-    """
-    with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_immediate(connection: Connection) -> None:

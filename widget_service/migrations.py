@@ -6,7 +6,7 @@ Loaded where there is something to migrate: see :mod:`widget_service.revisions`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +18,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from widget_service import row_count, settings
 from widget_service.db import Base, UtcDateTime
-from widget_service.engines import is_sqlite, patience, write_ahead
+from widget_service.engines import is_sqlite, patience
 from widget_service.revisions import folder
 from widget_service.settings import Problem, StartupError
 
@@ -209,11 +209,13 @@ def connection(url: Any) -> Iterator[Connection]:
     try:
         with engine.connect() as connected:
             if sqlite:
-                driver: Any = connected.connection.dbapi_connection
-                # Set to None it begins no transaction before DDL, so ours holds.
-                driver.isolation_level = None
-                driver.execute("PRAGMA busy_timeout = 60000")
-                write_ahead(driver)
+                # Set to None the driver begins no transaction before DDL, so ours holds.
+                connected.connection.dbapi_connection.isolation_level = None  # type: ignore[union-attr]
+                connected.exec_driver_sql("PRAGMA busy_timeout = 60000")
+                # Refused without waiting while somebody else writes a file that is not in that mode
+                # yet, or sets it: then it is left to whoever connects next.
+                with suppress(OperationalError):
+                    connected.exec_driver_sql("PRAGMA journal_mode = WAL")
                 connected.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connected.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))

@@ -12,7 +12,7 @@ A plugin says once what a row shows, and answers a page of them::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
@@ -200,21 +200,20 @@ def _nearest(key: Any, place: Any, order: Any) -> Subquery:
     return _from(key, place, order).limit(bindparam("size")).subquery("keys")
 
 
+def _size_and_skip() -> Iterator[Any]:
+    return (bindparam(name, type_=BigInteger()) for name in ("size", "skip"))
+
+
 def _early(key: Any) -> Subquery:
     """The keys of a page, counted from the first one."""
-    return (
-        select(key)
-        .order_by(key)
-        .limit(bindparam("size"))
-        .offset(bindparam("skip"))
-        .subquery("keys")
-    )
+    size, skip = _size_and_skip()
+    return select(key).order_by(key).limit(size).offset(skip).subquery("keys")
 
 
 def _numbered(key: Any, total: CTE) -> Subquery:
     """The keys of a page, counted from the nearer end: one of two halves finds nothing."""
     count = select(total.c.total_items).scalar_subquery()
-    size, skip = (bindparam(name, type_=BigInteger()) for name in ("size", "skip"))
+    size, skip = _size_and_skip()
     # What is left from the page's first row on.
     rest = count - skip
     upper = case((skip <= rest, size), else_=0)

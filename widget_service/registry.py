@@ -18,25 +18,26 @@ OF_REQUESTS = (NewRequest, BeforeTraversal, ContextFound, NewResponse)
 class QuietRegistry(Registry):
     """Pyramid's registry; it has listeners where somebody listens to the events of requests."""
 
-    # Whether it had, and as of when.
-    _heard = False
-    _generation = -1
+    # As of when it was looked for, and what was found: together, as threads may look at once.
+    _heard: tuple[int, bool] | None = None
 
     @property
     def has_listeners(self) -> bool:
         """Pyramid's router asks before it makes one of its events."""
         # It counts whatever changes, in the registries that this one is based on as well.
         generation = self.adapters._generation  # noqa: SLF001  (no public way)
-        if generation != self._generation:
-            self._heard = any(
+        heard = self._heard
+        if heard is None or heard[0] != generation:
+            found = any(
                 self.adapters.subscriptions([implementedBy(event)], None) for event in OF_REQUESTS
             )
-            self._generation = generation
-        return self._heard
+            heard = self._heard = (generation, found)
+        return heard[1]
 
     @has_listeners.setter
     def has_listeners(self, _value: bool) -> None:
-        """Pyramid sets it when anybody subscribes to anything; it is counted here."""
+        """Pyramid sets it when somebody has subscribed to anything: so look again."""
+        self._heard = None
 
     def notify(self, *events: Any) -> None:
         """Tell subscribers of an event."""

@@ -22,7 +22,7 @@ MINUTE, HOUR = 60, 3600
 TWO = tuple(f"{number:02}" for number in range(100))
 
 JSON = ("Content-Type", "application/json")
-OF_THE_BODY = ("content-type", "content-length")
+OF_THE_BODY = ("content-type", "content-length", "content-md5")
 
 
 def dump_json(value: Any) -> bytes:
@@ -59,7 +59,7 @@ def answer(request: Any, value: Any) -> Response:
     response.app_iter = [body]
     # All at once: WebOb looks through the headers for each that it is to set.
     kept = [each for each in response.headerlist if each[0].lower() not in OF_THE_BODY]
-    response.headerlist = [*kept, JSON, ("Content-Length", str(len(body)))]
+    response.headerlist[:] = [*kept, JSON, ("Content-Length", str(len(body)))]
     return response
 
 

@@ -85,40 +85,40 @@ def execution_policy(environ: dict[str, Any], router: Any) -> Any:
     """Pyramid's execution policy: an answer to the request, at the first attempt or a later one."""
     # A request without a transaction has nothing that could be in anybody's way.
     if environ["REQUEST_METHOD"] in SAFE_METHODS:
-        return _attempt(environ, router)
+        return _attempt(environ, router)[0]
     attempts = settings.of(router.registry, "retry").attempts
     for number in range(1, attempts):
         environ[MORE] = True
-        response = _attempt(environ, router)
-        if response is not None:
+        response, again = _attempt(environ, router)
+        if not again:
             return response
         log.info("attempt %d of %d was in the way of another request", number, attempts)
         # Not in step with it.
         longest = min(PAUSE * 2 ** (number - 1), LONGEST_PAUSE)
         time.sleep(random.uniform(0, longest))  # noqa: S311  (no secret)
     environ[MORE] = False
-    return _attempt(environ, router)
+    return _attempt(environ, router)[0]
 
 
-def _attempt(environ: dict[str, Any], router: Any) -> Any:
-    """An answer to the request; None where it is to be tried again."""
+def _attempt(environ: dict[str, Any], router: Any) -> tuple[Any, bool]:
+    """The answer to the request, and whether another attempt may have a better one."""
     with router.request_context(environ) as request:
-        try:
-            response = router.invoke_request(request)
-            if not is_tried_again(request):
-                return response
-            if hasattr(request.body_file_raw, "seek"):
-                request.body_file_raw.seek(0)
-            return None
-        finally:
+        response = router.invoke_request(request)
+        again = is_tried_again(request)
+        if again and hasattr(request.body_file_raw, "seek"):
+            request.body_file_raw.seek(0)
+        # Whoever makes a body while it is sent may still want to know all of the request.
+        if isinstance(getattr(response, "app_iter", None), list):
             _untie(request)
+        return response, again
 
 
 def _untie(request: Request) -> None:
     """Part a request from what knows it in turn, as Pyramid does with its context.
 
-    So it is gone at once, and the next one uses its memory again. Left to the garbage collector
-    requests would pile up, and cost more time than it takes to answer some of them.
+    So most are gone at once, and the next one uses their memory again. Left to the garbage
+    collector they would pile up, and cost more time than it takes to answer some of them. It still
+    has those to do of which the traceback of an error knows.
     """
     known = vars(request)
     for name in ("root", "virtual_root", "exception", "exc_info"):

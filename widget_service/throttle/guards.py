@@ -133,10 +133,13 @@ def account_of(request: Any) -> str | None:
     """
     try:
         email = bodies.read_body(request).get("email")
-        if not isinstance(email, str):
-            return None
+    except ServiceError:
+        return None
+    if not isinstance(email, str):
+        return None
+    try:
         return hashlib.sha256(email_key(email).encode()).hexdigest()
-    except (ServiceError, ValueError):
+    except ValueError:
         return None
 
 
