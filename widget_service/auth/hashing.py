@@ -6,7 +6,6 @@ take all threads, nothing else would be answered while somebody tries passwords.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +13,6 @@ from typing import Any
 
 from widget_service import settings
 from widget_service.errors import RETRY_AFTER, UNAVAILABLE, ServiceError
-
-# With one that waits, this leaves one of Waitress's four threads to everybody else.
-MOST_BY_ITSELF = 2
 
 
 class Busy(ServiceError):
@@ -111,19 +107,10 @@ class GatedPasswords:
             return None
 
 
-def processors() -> int:
-    """How many processors there are for this process."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
-
-
 def includeme(config: Any) -> None:
     """Put ``registry.passwords`` behind a gate."""
     values = settings.of(config.registry, "auth")
-    concurrency = values.hash_concurrency or min(processors(), MOST_BY_ITSELF)
-    gate = Gate(concurrency, values.hash_queue, values.hash_wait)
+    gate = Gate(values.hash_concurrency, values.hash_queue, values.hash_wait)
     passwords = getattr(config.registry, "passwords", None)
     if passwords is not None:  # None after a mistake in passlib.*
         config.registry.passwords = GatedPasswords(passwords, gate)

@@ -63,9 +63,11 @@ class AuthSettings(colander.MappingSchema):
     )
     hash_concurrency = setting(
         WholeNumber(),
-        0,
-        "How many passwords are hashed at a time; 0: as many as there are processors, 2 at most.",
-        colander.Range(0, 1000),
+        # On one processor, too: of two threads that want it, one that hashes and one that answers
+        # everybody else, each would get half, and logins might need a little more than that.
+        2,
+        "How many passwords are hashed at a time.",
+        colander.Range(1, 1000),
     )
     hash_queue = setting(
         WholeNumber(),
