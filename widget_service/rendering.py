@@ -81,7 +81,7 @@ def clock(moment: datetime, zone: tzinfo = UTC) -> str:
     >>> clock(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     '11/23/26 03:04:05 PM UTC'
     """
-    there = _in_zone(moment, zone)
+    there = moment if moment.tzinfo is zone else moment.astimezone(zone)
     hour = there.hour
     return (
         f"{TWO[there.month]}/{TWO[there.day]}/{TWO[there.year % 100]} "
@@ -96,7 +96,7 @@ def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
     >>> rfc822(datetime(2026, 11, 23, 15, 4, 5, tzinfo=UTC))
     'Mon, 23 Nov 2026 15:04:05 +0000'
     """
-    there = _in_zone(moment, zone)
+    there = moment if moment.tzinfo is zone else moment.astimezone(zone)
     # strftime has no word of any language for %z.
     offset = "+0000" if zone is UTC else there.strftime("%z")
     return (
@@ -116,14 +116,9 @@ def short_date(day: date) -> str:
 
 def iso8601(moment: datetime, zone: tzinfo = UTC) -> datetime | str:
     """A point in time for JSON: in ISO 8601, with its offset."""
-    there = _in_zone(moment, zone)
+    there = moment if moment.tzinfo is zone else moment.astimezone(zone)
     # orjson writes it sooner, but rounds offsets that have seconds, as some of old have.
     return there if zone is UTC else there.isoformat()
-
-
-def _in_zone(moment: datetime, zone: tzinfo) -> datetime:
-    # What the database answers is in UTC, as most services are.
-    return moment if moment.tzinfo is zone else moment.astimezone(zone)
 
 
 def countdown(span: timedelta) -> str:
@@ -137,13 +132,13 @@ def countdown(span: timedelta) -> str:
     days, left = span.days, span.seconds
     if days < 0:
         return "No time remaining"
-    hours, minutes = f"{left // HOUR} hours", f"{left // MINUTE % 60} minutes"
-    seconds = f"{left % MINUTE} seconds"
+    minutes, seconds = left // MINUTE, left % MINUTE
     if days:
-        return f"{days} day(s) {hours} {minutes} {seconds}"
+        hours, minutes = minutes // MINUTE, minutes % MINUTE
+        return f"{days} day(s) {hours} hours {minutes} minutes {seconds} seconds"
     if left >= HOUR:
-        return f"{hours} {minutes} {seconds}"
-    return f"{minutes} {seconds}" if left >= MINUTE else seconds
+        return f"{minutes // MINUTE} hours {minutes % MINUTE} minutes {seconds} seconds"
+    return f"{minutes} minutes {seconds} seconds" if minutes else f"{seconds} seconds"
 
 
 def digital(span: timedelta) -> str:
