@@ -42,6 +42,15 @@ def test_it_finds_the_route_that_is_first(patterns, path):
     assert getattr(found["route"], "name", None) == getattr(expected["route"], "name", None)
 
 
+@pytest.mark.parametrize("names", [("named", "any"), ("any", "named")])
+def test_it_finds_the_first_of_those_with_a_variable_and_those_without(names):
+    mapper = IndexedRoutes()
+    patterns = {"named": "/a/b", "any": "/a/{x}"}
+    for name in names:
+        mapper.connect(name, patterns[name])
+    assert mapper(request("/a/b"))["route"].name == names[0]
+
+
 def test_it_finds_routes_that_are_added_later():
     mapper = IndexedRoutes()
     assert mapper(request("/a"))["route"] is None
