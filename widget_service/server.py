@@ -294,9 +294,8 @@ class Server:
         return not self._channels() and self.workers.is_idle
 
     def _close_idle(self) -> bool:
-        for channel in self._channels():
-            if channel.is_idle:
-                channel.handle_close()
+        for channel in [each for each in self._channels() if each.is_idle]:
+            channel.handle_close()
         return self._is_done()
 
     def _end(self) -> None:
