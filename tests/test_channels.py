@@ -16,7 +16,7 @@ import time_machine
 from processes import PATIENCE
 from running import Running
 
-from widget_service.server import Channel
+from widget_service.channels import Channel
 
 LARGE = b"x" * 5_000_000
 

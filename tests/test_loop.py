@@ -8,7 +8,8 @@ import pytest
 from processes import PATIENCE
 from waitress import wasyncore
 
-from widget_service.loop import Loop, Workers
+from widget_service.loop import Loop
+from widget_service.workers import Workers
 
 
 class Half(wasyncore.dispatcher):

@@ -15,7 +15,8 @@ from running import Running
 from waitress import wasyncore
 
 from widget_service import server as module
-from widget_service.server import DRAINING, server_factory
+from widget_service.channels import DRAINING
+from widget_service.server import server_factory
 
 # An application that answers /slow when somebody opens the pipe beside it for writing.
 SLOW = """

@@ -1,4 +1,4 @@
-"""What the server waits with: for connections that have something to say, and for work to do.
+"""What the server waits with for connections that have something to say.
 
 In waitress's own loop every connection is asked, twice for each request that anybody makes, what it
 wants, and the loop is woken after each answer. Here what costs time is what happens, however many
@@ -7,10 +7,8 @@ connections there are on which nothing does.
 
 from __future__ import annotations
 
-import logging
 import selectors
 import threading
-import time
 from collections import deque
 from collections.abc import Iterable
 from contextlib import nullcontext, suppress
@@ -18,12 +16,7 @@ from typing import Any
 
 from waitress import wasyncore
 
-log = logging.getLogger(__name__)
-
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-
-# How often it is logged that requests wait for a thread, in seconds.
-COMPLAINT_INTERVAL = 60.0
 
 
 class Loop(dict[int, Any]):
@@ -125,88 +118,3 @@ def _wants(watched: Any) -> int:
     """What a socket waits for: one that listens waits to be read."""
     writes = watched.writable() and not watched.accepting
     return (READ if watched.readable() else 0) | (WRITE if writes else 0)
-
-
-class Worker:
-    """A thread, while it has nothing to do."""
-
-    def __init__(self) -> None:
-        self.task: Any = None
-        # Held while there is no task.
-        self._called = threading.Lock()
-        self._called.acquire()
-
-    def call(self, task: Any) -> None:
-        """Have it serve a task, or end where that is None."""
-        self.task = task
-        self._called.release()
-
-    def wait(self) -> Any:
-        """Wait for the next task."""
-        self._called.acquire()
-        return self.task
-
-
-class Workers:
-    """The threads that call the application: waitress's task dispatcher.
-
-    Who was idle last works next. It has a connection to the database that is warm, and who is not
-    needed has none.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._lock = threading.Lock()
-        self._idle: list[Worker] = []
-        self._waiting: deque[Any] = deque()
-        self._busy = count
-        self._next_complaint = 0.0
-        self._threads = [
-            threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    @property
-    def is_idle(self) -> bool:
-        """Nobody works, and nothing waits for it."""
-        return not self._busy
-
-    def add_task(self, task: Any) -> None:
-        """Have a task served."""
-        if not self._begin(task) and time.monotonic() >= self._next_complaint:
-            self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
-            log.warning("all %d threads are busy, requests wait", len(self._threads))
-
-    def shutdown(self) -> None:
-        """End the threads, when they have served every task."""
-        for _each in self._threads:
-            self._begin(None)
-        for thread in self._threads:
-            thread.join()
-
-    def _begin(self, task: Any) -> bool:
-        """Is somebody there who serves it at once?"""
-        with self._lock:
-            if not self._idle:
-                self._waiting.append(task)
-                return False
-            self._busy += 1
-            self._idle.pop().call(task)
-            return True
-
-    def _work(self) -> None:
-        worker = Worker()
-        while (task := self._next(worker)) is not None:
-            try:
-                task.service()
-            except BaseException:
-                log.exception("a request was not answered")
-
-    def _next(self, worker: Worker) -> Any:
-        with self._lock:
-            if self._waiting:
-                return self._waiting.popleft()
-            self._busy -= 1
-            self._idle.append(worker)
-        return worker.wait()

@@ -31,13 +31,11 @@ from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ErrorTask, WSGITask
 
-from widget_service.loop import Loop, Workers
-from widget_service.rendering import dump_json
+from widget_service.channels import Channel, Drain
+from widget_service.loop import Loop
+from widget_service.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -64,139 +62,6 @@ OTHER_FILES = 200
 LINGER = 1.0
 # How often the end is looked for, in seconds.
 TICK = 0.05
-
-# Where the application finds out that its server is about to stop: True, or not there.
-DRAINING = "widget_service.draining"
-
-
-class Drain:
-    """Whether a server is to stop; its channels, tasks and signals share it."""
-
-    begun = False
-
-
-class Task(WSGITask):
-    """Answers a request; while the server drains, with ``Connection: close``."""
-
-    def get_environment(self) -> dict[str, Any]:
-        """The WSGI environment, which says whether the server drains."""
-        environ: dict[str, Any] = super().get_environment()
-        if self.channel.server.drain.begun:
-            environ[DRAINING] = True
-        return environ
-
-    def service(self) -> None:
-        """Call the application and send its answer."""
-        try:
-            super().service()
-        except Exception:
-            if self.channel.head:
-                # Nothing has left yet: waitress may answer that this went wrong.
-                self.channel.head = b""
-                self.wrote_header = False
-            raise
-
-    def build_response_header(self) -> bytes:
-        """Status and headers."""
-        if self.channel.server.drain.begun:
-            # As if the client had asked for it: an application may not set the header itself.
-            self.request.headers["CONNECTION"] = "close"
-        # With the beginning of the body, in one packet.
-        self.channel.head = super().build_response_header()
-        return b""
-
-    def finish(self) -> None:
-        """Send what is left to send."""
-        super().finish()
-        self.channel.write_head()
-
-
-class Refusal(ErrorTask):
-    """What waitress answers before the application is asked, such as 431: our bare shape."""
-
-    def execute(self) -> None:
-        """Answer, and end the connection: where the next request begins is not known."""
-        error = self.request.error
-        body = dump_json({"message": error.reason})
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class Parser(HTTPRequestParser):
-    """Reads a request; refuses those of which two servers may not see the same end."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """:raises ParsingError: where the body ends is not clear (RFC 9112, 6.1)"""
-        try:
-            super().parse_header(header_plus)
-        except TransferEncodingNotImplemented as error:
-            # 501 to waitress, but it is the client's mistake: nobody has offered to decode it.
-            raise ParsingError(*error.args) from None
-        # To HTTP/1.0 there is no such coding; to the other versions waitress has taken it off.
-        if "TRANSFER_ENCODING" in self.headers:
-            raise ParsingError("Transfer-Encoding in HTTP/1.0")
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Both Transfer-Encoding and Content-Length")
-
-    def received(self, data: bytes) -> int:
-        """How many of the bytes belong to this request."""
-        consumed = super().received(data)
-        if self.error:
-            # Whoever is refused is not asked to go on and send the body.
-            self.expect_continue = False
-        return consumed  # type: ignore[no-any-return]
-
-
-class Channel(HTTPChannel):
-    """A connection."""
-
-    parser_class = Parser
-    task_class = Task
-    error_task_class = Refusal
-
-    # Status and headers, until something is sent.
-    head = b""
-
-    def service(self) -> None:
-        """Answer the next request, in a thread of the workers."""
-        self.server.served.channel = self
-        try:
-            super().service()
-        except BaseException:
-            # Not an error of the application's, which is answered: an end that it wants to bring
-            # about, or a mistake of ours.
-            self.cancel()
-            self.server.pull_trigger()
-            raise
-
-    def handle_close(self) -> None:
-        """Close the connection: at once in the thread of the loop, and soon in another one."""
-        if threading.get_ident() == self._map.thread:
-            super().handle_close()
-        else:
-            self.will_close = True
-
-    def write_soon(self, data: Any) -> int:
-        """Send some of an answer: bytes, or one of waitress's buffers."""
-        if data and self.head:
-            if isinstance(data, bytes):
-                data, self.head = self.head + data, b""
-            else:
-                self.write_head()
-        return super().write_soon(data)  # type: ignore[no-any-return]
-
-    def write_head(self) -> None:
-        """Send status and headers, if nothing has taken them along."""
-        head, self.head = self.head, b""
-        super().write_soon(head)
-
-    @property
-    def is_idle(self) -> bool:
-        """Nothing was received that is not answered, nothing is to be sent."""
-        return not (self.requests or self.request or self.total_outbufs_len)
 
 
 def _close_inactive(listener: Any, now: float) -> None:
@@ -259,6 +124,7 @@ class Server:
     def _poll(self, timeout: float) -> None:
         # They stop accepting, and begin again, and ask themselves for how long others are idle.
         self._loop.turn(timeout, self._listeners)
+        self.workers.watch()
 
     def _wake(self) -> None:
         """Called where waitress wakes its loop: a thread has changed what its channel wants."""

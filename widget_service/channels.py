@@ -1,0 +1,246 @@
+"""What is heard and said on a connection: waitress's parser, tasks and channel.
+
+They are waitress's own, but stricter where two servers may not see the same end of a request, and
+quicker with the requests and answers that nearly all of them are. Whatever is out of the ordinary
+is left to waitress.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from contextlib import suppress
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any
+
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.parser import (
+    HTTPRequestParser,
+    ParsingError,
+    TransferEncodingNotImplemented,
+    unquote_bytes_to_wsgi,
+)
+from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import build_http_date
+
+from widget_service.rendering import dump_json
+
+# Where the application finds out that its server is about to stop: True, or not there.
+DRAINING = "widget_service.draining"
+
+# HTTP/1.1 and a path, perhaps with a query, in ASCII.
+ORDINARY = re.compile(rb"([A-Z]+) ((/(?!/)[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
+# A client sends the same header fields again and again. Those of so many requests are remembered,
+# if they have no more bytes than that.
+REMEMBERED = 500
+LARGEST_REMEMBERED = 2048
+# Fields that say more than one to the application.
+SPECIAL = {"CONNECTION", "CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
+
+
+class Drain:
+    """Whether a server is to stop; its channels, tasks and signals share it."""
+
+    begun = False
+
+
+class Task(WSGITask):
+    """Answers a request; while the server drains, with ``Connection: close``."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """The WSGI environment, which says whether the server drains."""
+        environ: dict[str, Any] = super().get_environment()
+        if self.channel.server.drain.begun:
+            environ[DRAINING] = True
+        return environ
+
+    def service(self) -> None:
+        """Call the application and send its answer."""
+        try:
+            super().service()
+        except Exception:
+            if self.channel.head:
+                # Nothing has left yet: waitress may answer that this went wrong.
+                self.channel.head = b""
+                self.wrote_header = False
+            raise
+
+    def build_response_header(self) -> bytes:
+        """Status and headers."""
+        if self.channel.server.drain.begun:
+            # As if the client had asked for it: an application may not set the header itself.
+            self.request.headers["CONNECTION"] = "close"
+        # With the beginning of the body, in one packet.
+        self.channel.head = self._ordinary_head() or super().build_response_header()
+        return b""
+
+    def _ordinary_head(self) -> bytes:
+        """What waitress would make of an answer whose end is known, on a connection that is kept;
+        nothing where that is not so.
+        """
+        headers = [(_capitalized(name), value) for name, value in self.response_headers]
+        names = dict(headers)
+        if (
+            self.version != "1.1"
+            or "CONNECTION" in self.request.headers
+            or self.channel.server.adj.ident
+            or "Content-Length" not in names
+            or "Date" in names
+            or "Server" in names
+            or not self.has_body
+        ):
+            return b""
+        headers.append(("Date", _date(int(self.start_time))))
+        headers.sort(key=itemgetter(0))
+        lines = "\r\n".join([f"{name}: {value}" for name, value in headers])
+        return f"HTTP/1.1 {self.status}\r\n{lines}\r\n\r\n".encode("latin-1")
+
+    def finish(self) -> None:
+        """Send what is left to send."""
+        super().finish()
+        self.channel.write_head()
+
+
+@lru_cache(500)
+def _capitalized(name: str) -> str:
+    return "-".join([part.capitalize() for part in name.split("-")])
+
+
+@lru_cache(1)
+def _date(second: int) -> str:
+    date: str = build_http_date(second)
+    return date
+
+
+class Refusal(ErrorTask):
+    """What waitress answers before the application is asked, such as 431: our bare shape."""
+
+    def execute(self) -> None:
+        """Answer, and end the connection: where the next request begins is not known."""
+        error = self.request.error
+        body = dump_json({"message": error.reason})
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Parser(HTTPRequestParser):
+    """Reads a request; refuses those of which two servers may not see the same end."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """:raises ParsingError: where the body ends is not clear (RFC 9112, 6.1)"""
+        line, _, fields = header_plus.partition(b"\r\n")
+        ordinary = ORDINARY.fullmatch(line)
+        if ordinary and len(fields) <= LARGEST_REMEMBERED:
+            headers = _headers(fields)
+            if headers is not None:
+                self._take(ordinary, headers)
+                return
+        try:
+            super().parse_header(header_plus)
+        except TransferEncodingNotImplemented as error:
+            # 501 to waitress, but it is the client's mistake: nobody has offered to decode it.
+            raise ParsingError(*error.args) from None
+        # To HTTP/1.0 there is no such coding; to the other versions waitress has taken it off.
+        if "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("Transfer-Encoding in HTTP/1.0")
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Both Transfer-Encoding and Content-Length")
+
+    def _take(self, line: re.Match[bytes], headers: dict[str, str]) -> None:
+        """Be what waitress would make of a request without a body and that request line."""
+        method, target, path, query = line.groups(b"")
+        self.first_line = line[0]
+        self.command = method.decode()
+        self.request_uri = target.decode()
+        self.path = unquote_bytes_to_wsgi(path)
+        self.query = query.decode()
+        self.proxy_scheme = self.proxy_netloc = self.fragment = ""
+        self.url_scheme = self.adj.url_scheme
+        self.version = "1.1"
+        # Our own: the task may add to them.
+        self.headers = headers.copy()
+
+    def received(self, data: bytes) -> int:
+        """How many of the bytes belong to this request."""
+        consumed = super().received(data)
+        if self.error:
+            # Whoever is refused is not asked to go on and send the body.
+            self.expect_continue = False
+        return consumed  # type: ignore[no-any-return]
+
+
+@lru_cache(REMEMBERED)
+def _headers(fields: bytes) -> dict[str, str] | None:
+    """What waitress makes of header fields; None where they are wrong, or say how to read on."""
+    parser = HTTPRequestParser(Adjustments())
+    try:
+        parser.parse_header(b"GET / HTTP/1.0\r\n" + fields)
+    except (ParsingError, TransferEncodingNotImplemented):
+        return None
+    headers: dict[str, str] = parser.headers
+    return headers if SPECIAL.isdisjoint(headers) else None
+
+
+class Channel(HTTPChannel):
+    """A connection."""
+
+    parser_class = Parser
+    task_class = Task
+    error_task_class = Refusal
+
+    # Status and headers, until something is sent.
+    head = b""
+
+    def service(self) -> None:
+        """Answer the next request, in a thread of the workers."""
+        self.server.served.channel = self
+        try:
+            super().service()
+        except BaseException:
+            # Not an error of the application's, which is answered: an end that it wants to bring
+            # about, or a mistake of ours.
+            self.cancel()
+            self.server.pull_trigger()
+            raise
+
+    def handle_close(self) -> None:
+        """Close the connection: at once in the thread of the loop, and soon in another one."""
+        if threading.get_ident() == self._map.thread:
+            super().handle_close()
+        else:
+            self.will_close = True
+
+    def write_soon(self, data: Any) -> int:
+        """Send some of an answer: bytes, or one of waitress's buffers."""
+        if not isinstance(data, bytes):
+            self.write_head()
+            return super().write_soon(data)  # type: ignore[no-any-return]
+        if data and self.head:
+            data, self.head = self.head + data, b""
+        return self._send(data) if data else 0
+
+    def write_head(self) -> None:
+        """Send status and headers, if nothing has taken them along."""
+        if self.head:
+            head, self.head = self.head, b""
+            self._send(head)
+
+    def _send(self, data: bytes) -> int:
+        """Send what the system takes at once, and leave the rest to waitress's buffers."""
+        sent = 0
+        with self.outbuf_lock:
+            if self.connected and not self.total_outbufs_len:
+                # Where it cannot be sent, waitress tries again and ends the connection.
+                with suppress(OSError):
+                    sent = self.send(data, do_close=False)
+        return sent + super().write_soon(data[sent:])  # type: ignore[no-any-return]
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing was received that is not answered, nothing is to be sent."""
+        return not (self.requests or self.request or self.total_outbufs_len)
