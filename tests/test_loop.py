@@ -1,15 +1,12 @@
-"""The loop of the server and its workers, by themselves: whom they ask and tell."""
+"""The loop of the server by itself: whom it asks and tells."""
 
 import logging
 import socket
-import threading
 
 import pytest
-from processes import PATIENCE
 from waitress import wasyncore
 
 from widget_service.loop import Loop
-from widget_service.workers import Workers
 
 
 class Half(wasyncore.dispatcher):
@@ -86,30 +83,6 @@ def test_it_does_not_tell_one_that_another_has_just_closed(loop, caplog):
     assert "exception" not in caplog.text
     for each in (first, second):
         each.theirs.close()
-
-
-class Errand:
-    """A task that says in which thread it was served."""
-
-    def __init__(self):
-        self.thread = None
-        self.done = threading.Event()
-
-    def service(self):
-        self.thread = threading.get_ident()
-        self.done.set()
-
-
-def test_who_was_idle_last_works_next():
-    workers = Workers(8)
-    errands = [Errand() for _each in range(20)]
-    for errand in errands:
-        while not workers.is_idle:
-            pass
-        workers.add_task(errand)
-        assert errand.done.wait(PATIENCE)
-    workers.shutdown()
-    assert len({errand.thread for errand in errands}) == 1
 
 
 def test_one_that_cannot_be_watched_is_closed(loop, caplog):

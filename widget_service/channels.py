@@ -31,13 +31,13 @@ from widget_service.rendering import dump_json
 DRAINING = "widget_service.draining"
 
 # HTTP/1.1 and a path, perhaps with a query, in ASCII.
-ORDINARY = re.compile(rb"([A-Z]+) ((/(?!/)[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
+ORDINARY = re.compile(rb"([A-Z]+) ((/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
 # A client sends the same header fields again and again. Those of so many requests are remembered,
 # if they have no more bytes than that.
 REMEMBERED = 500
 LARGEST_REMEMBERED = 2048
-# Fields that say more than one to the application.
-SPECIAL = {"CONNECTION", "CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
+# Fields that say how to read on.
+FRAMING = {"CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
 
 
 class Drain:
@@ -84,7 +84,7 @@ class Task(WSGITask):
         names = dict(headers)
         if (
             self.version != "1.1"
-            or "CONNECTION" in self.request.headers
+            or _ends_connection(self.request.headers)
             or self.channel.server.adj.ident
             or "Content-Length" not in names
             or "Date" in names
@@ -176,14 +176,18 @@ class Parser(HTTPRequestParser):
 
 @lru_cache(REMEMBERED)
 def _headers(fields: bytes) -> dict[str, str] | None:
-    """What waitress makes of header fields; None where they are wrong, or say how to read on."""
+    """What waitress makes of header fields; None where more than the request depends on them."""
     parser = HTTPRequestParser(Adjustments())
     try:
         parser.parse_header(b"GET / HTTP/1.0\r\n" + fields)
     except (ParsingError, TransferEncodingNotImplemented):
         return None
     headers: dict[str, str] = parser.headers
-    return headers if SPECIAL.isdisjoint(headers) else None
+    return None if _ends_connection(headers) or FRAMING & headers.keys() else headers
+
+
+def _ends_connection(headers: dict[str, str]) -> bool:
+    return headers.get("CONNECTION", "").lower() == "close"
 
 
 class Channel(HTTPChannel):

@@ -63,10 +63,8 @@ class Workers:
         self._served = 0
         # Until when nobody waits for somebody else's turn.
         self._all_until = 0.0
-        # Held, unless somebody was looking on when the last one had done.
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._is_watched = False
+        # Nobody works.
+        self._done = threading.Condition(self._lock)
         self._next_complaint = 0.0
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
@@ -100,20 +98,13 @@ class Workers:
         with self._lock:
             if not self._busy or not self._take_turns():
                 return
-            self._is_watched = True
-            served = self._served
-        began, computed = time.monotonic(), time.process_time()
-        if self._done.acquire(timeout=TURN):
-            return
-        with self._lock:
-            if not self._is_watched:
-                # Just now.
-                self._done.acquire()
+            served, began, computed = self._served, time.monotonic(), time.process_time()
+            self._done.wait(TURN)
+            if not self._busy:
                 return
-            self._is_watched = False
-            passed = time.monotonic() - began
-            if served == self._served or time.process_time() - computed < COMPUTING * passed:
-                self._all_until = began + passed + AT_ONCE
+            now, computed = time.monotonic(), time.process_time() - computed
+            if served == self._served or computed < COMPUTING * (now - began):
+                self._all_until = now + AT_ONCE
                 while self._waiting and self._idle:
                     self._begin(self._waiting.popleft())
 
@@ -151,7 +142,6 @@ class Workers:
                 return self._waiting.popleft()
             self._busy -= 1
             self._idle.append(worker)
-            if self._is_watched and not self._busy:
-                self._is_watched = False
-                self._done.release()
+            if not self._busy:
+                self._done.notify()
         return worker.wait()

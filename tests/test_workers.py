@@ -1,0 +1,126 @@
+"""The threads of the server by themselves: which of them serve what is to be done, and when."""
+
+import threading
+import time
+
+import pytest
+from processes import PATIENCE
+
+from widget_service.workers import Workers
+
+
+class Errand:
+    """A task that says in which thread it was served; it may have to wait."""
+
+    def __init__(self, wait=lambda: None):
+        self.wait = wait
+        self.thread = None
+        self.done = threading.Event()
+
+    def service(self):
+        self.thread = threading.get_ident()
+        self.wait()
+        self.done.set()
+
+
+@pytest.fixture
+def workers():
+    made = Workers(8)
+    wait_until(lambda: made.is_idle)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def gate():
+    made = threading.Event()
+    yield made
+    made.set()
+
+
+def wait_until(condition):
+    for _each in range(1_000_000):
+        if condition():
+            return
+        time.sleep(0)
+    raise AssertionError(condition)
+
+
+def test_who_was_idle_last_works_next(workers):
+    errands = [Errand() for _each in range(20)]
+    for errand in errands:
+        workers.add_task(errand)
+        assert errand.done.wait(PATIENCE)
+        wait_until(lambda: workers.is_idle)
+    assert len({errand.thread for errand in errands}) == 1
+
+
+def test_one_works_off_what_there_is(workers, gate):
+    errands = [Errand(lambda: gate.wait(PATIENCE)), *(Errand() for _each in range(20))]
+    for errand in errands:
+        workers.add_task(errand)
+    gate.set()
+    for errand in errands:
+        assert errand.done.wait(PATIENCE)
+    assert len({errand.thread for errand in errands}) == 1
+
+
+def test_all_begin_where_one_does_not_get_on(workers, gate):
+    errands = [Errand(lambda: gate.wait(PATIENCE)) for _each in range(12)]
+    for errand in errands:
+        workers.add_task(errand)
+    workers.watch()
+    wait_until(lambda: all(each.thread for each in errands[:8]))
+    assert not any(each.thread for each in errands[8:])
+    # For a while: this one need not be watched.
+    gate.set()
+    assert errands[-1].done.wait(PATIENCE)
+
+
+def test_all_begin_where_one_waits_now_and_then(workers, gate):
+    def is_watched():
+        return workers._done._waiters  # noqa: SLF001  (nothing else shows it)
+
+    # One is done while somebody looks on, but what comes then takes no computing.
+    errands = [
+        Errand(lambda: wait_until(is_watched)),
+        Errand(lambda: gate.wait(PATIENCE)),
+        Errand(),
+    ]
+    for errand in errands:
+        workers.add_task(errand)
+    workers.watch()
+    assert errands[2].done.wait(PATIENCE)
+    assert not errands[1].done.is_set()
+
+
+def test_nobody_has_to_wait_for_their_turn_for_a_while_then(workers, gate):
+    first, second = Errand(lambda: gate.wait(PATIENCE)), Errand()
+    workers.add_task(first)
+    workers.watch()
+    workers.add_task(second)
+    assert second.done.wait(PATIENCE)
+    # There is nothing to look on at: this does not wait.
+    workers.watch()
+
+
+def test_it_is_not_watched_for_longer_than_somebody_works(workers):
+    workers.watch()
+    errand = Errand()
+    workers.add_task(errand)
+    while not workers.is_idle:
+        workers.watch()
+    assert errand.done.is_set()
+
+
+def test_it_ends_when_everything_is_done(gate):
+    workers = Workers(2)
+    errands = [Errand(lambda: gate.wait(PATIENCE)) for _each in range(5)]
+    for errand in errands:
+        workers.add_task(errand)
+    ends = threading.Thread(target=workers.shutdown)
+    ends.start()
+    gate.set()
+    ends.join(PATIENCE)
+    assert not ends.is_alive()
+    assert all(errand.done.is_set() for errand in errands)
