@@ -79,7 +79,7 @@ def test_all_begin_where_one_does_not_get_on(workers, gate):
 
 def test_all_begin_where_one_waits_now_and_then(workers, gate):
     def is_watched():
-        return workers._done._waiters  # noqa: SLF001  (nothing else shows it)
+        return workers._free._waiters  # noqa: SLF001  (nothing else shows it)
 
     # One is done while somebody looks on, but what comes then takes no computing.
     errands = [

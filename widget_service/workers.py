@@ -1,10 +1,10 @@
 """The threads that call the application: waitress's task dispatcher.
 
 Python runs one thread at a time. Where requests only compute, one thread that works them off
-answers more of them, and sooner, than many that take Python from each other. Where they wait, for a
-database or for the hash of a password, others must go on meanwhile. Which it is shows while they
-are answered: :class:`Workers` begins with one thread, and lets all of them work where it does not
-get on.
+answers more of them, and sooner, than many that take Python from each other. So they take turns,
+and whoever is about to wait, for a database server or for the hash of a password, says so by
+:func:`step_aside`, and others go on. Where one waits and did not say so, that shows, and all of
+them work at once for a while.
 """
 
 from __future__ import annotations
@@ -28,24 +28,44 @@ COMPUTING = 0.7
 AT_ONCE = 1.0
 
 
-class Worker:
-    """A thread, while it has nothing to do."""
+_here = threading.local()
 
-    def __init__(self) -> None:
-        self.task: Any = None
+
+def step_aside() -> None:
+    """Let others go on, until this thread has answered its request: it is about to wait, or to
+    compute outside of Python.
+
+    May be called again and again, and in any thread: in those of another server it does nothing.
+    """
+    worker = getattr(_here, "worker", None)
+    if worker is not None and not worker.is_aside:
+        worker.step_aside()
+
+
+class Worker:
+    """A thread of the workers."""
+
+    def __init__(self, workers: Workers) -> None:
+        self._workers = workers
+        self._task: Any = None
+        self.is_aside = False
         # Held while there is no task.
         self._called = threading.Lock()
         self._called.acquire()
 
     def call(self, task: Any) -> None:
         """Have it serve a task, or end where that is None."""
-        self.task = task
+        self._task = task
         self._called.release()
 
     def wait(self) -> Any:
         """Wait for the next task."""
         self._called.acquire()
-        return self.task
+        return self._task
+
+    def step_aside(self) -> None:
+        """Give up the turn; to be called in its thread."""
+        self._workers.let_go(self)
 
 
 class Workers:
@@ -59,12 +79,12 @@ class Workers:
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._waiting: deque[Any] = deque()
-        self._busy = count
-        self._served = 0
-        # Until when nobody waits for somebody else's turn.
+        # How many serve a task, how many of them have stepped aside, and how many are served.
+        self._busy, self._aside, self._served = count, 0, 0
+        # Until when all work at once.
         self._all_until = 0.0
-        # Nobody works.
-        self._done = threading.Condition(self._lock)
+        # Nobody's turn any more.
+        self._free = threading.Condition(self._lock)
         self._next_complaint = 0.0
         self._threads = [
             threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
@@ -81,54 +101,59 @@ class Workers:
     def add_task(self, task: Any) -> None:
         """Have a task served."""
         with self._lock:
-            is_at_once = bool(self._idle)
-            if is_at_once and not (self._busy and self._take_turns()):
-                self._begin(task)
-            else:
-                self._waiting.append(task)
-        if not is_at_once and time.monotonic() >= self._next_complaint:
+            has_idle = bool(self._idle)
+            self._waiting.append(task)
+            self._go_on()
+        if not has_idle and time.monotonic() >= self._next_complaint:
             self._next_complaint = time.monotonic() + COMPLAINT_INTERVAL
             log.warning("all %d threads are busy, requests wait", len(self._threads))
 
     def watch(self) -> None:
-        """Look on while one works off the tasks; let all of them begin, if it does not get on.
+        """Look on while tasks are served by turns; let all of them begin, if that does not get on.
 
         Whoever adds tasks has to call it, or some may wait for one that does not end.
         """
         with self._lock:
-            if not self._busy or not self._take_turns():
+            if not self._is_taken():
                 return
             served, began, computed = self._served, time.monotonic(), time.process_time()
-            self._done.wait(TURN)
-            if not self._busy:
+            self._free.wait(TURN)
+            if not self._is_taken():
                 return
             now, computed = time.monotonic(), time.process_time() - computed
             if served == self._served or computed < COMPUTING * (now - began):
                 self._all_until = now + AT_ONCE
-                while self._waiting and self._idle:
-                    self._begin(self._waiting.popleft())
+                self._go_on()
+
+    def let_go(self, worker: Worker) -> None:
+        """Have others go on beside a worker."""
+        with self._lock:
+            worker.is_aside = True
+            self._aside += 1
+            self._go_on()
 
     def shutdown(self) -> None:
         """End the threads, when they have served every task."""
         with self._lock:
+            self._waiting.extend([None] * len(self._threads))
             self._all_until = float("inf")
-            for _each in self._threads:
-                if self._idle:
-                    self._begin(None)
-                else:
-                    self._waiting.append(None)
+            self._go_on()
         for thread in self._threads:
             thread.join()
 
-    def _take_turns(self) -> bool:
-        return time.monotonic() >= self._all_until
+    def _is_taken(self) -> bool:
+        """Is it somebody's turn?"""
+        return self._busy > self._aside and time.monotonic() >= self._all_until
 
-    def _begin(self, task: Any) -> None:
-        self._busy += 1
-        self._idle.pop().call(task)
+    def _go_on(self) -> None:
+        while self._waiting and self._idle and not self._is_taken():
+            self._busy += 1
+            self._idle.pop().call(self._waiting.popleft())
+        if self._busy == self._aside:
+            self._free.notify()
 
     def _work(self) -> None:
-        worker = Worker()
+        worker = _here.worker = Worker(self)
         while (task := self._next(worker)) is not None:
             try:
                 task.service()
@@ -138,10 +163,13 @@ class Workers:
     def _next(self, worker: Worker) -> Any:
         with self._lock:
             self._served += 1
+            if worker.is_aside:
+                worker.is_aside = False
+                self._aside -= 1
             if self._waiting:
                 return self._waiting.popleft()
             self._busy -= 1
             self._idle.append(worker)
-            if not self._busy:
-                self._done.notify()
+            if self._busy == self._aside:
+                self._free.notify()
         return worker.wait()

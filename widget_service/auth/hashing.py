@@ -13,6 +13,7 @@ from typing import Any
 
 from widget_service import settings
 from widget_service.errors import RETRY_AFTER, UNAVAILABLE, ServiceError
+from widget_service.workers import step_aside
 
 
 class Busy(ServiceError):
@@ -42,6 +43,8 @@ class Gate:
 
         :raises Busy: too many wait already, or it took too long
         """
+        # Hashing does not need Python.
+        step_aside()
         with self._changed:
             self._enter()
         try:
