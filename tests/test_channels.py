@@ -145,6 +145,30 @@ def test_it_waits_for_a_client_that_listens_slowly(serve):
         assert ask(client) == (200, b"/")
 
 
+def test_it_sends_parts_in_their_order_to_a_client_that_listens_slowly(serve):
+    parts = [LARGE * 3, b"the end"]
+    full, listened = threading.Event(), threading.Event()
+
+    def application(_environ, start_response):
+        write = start_response("200 OK", [("Content-Length", str(sum(map(len, parts))))])
+        write(parts[0])
+        # The loop cannot send what is left meanwhile.
+        with made.server._channels()[0].outbuf_lock:  # noqa: SLF001
+            full.set()
+            assert listened.wait(PATIENCE)
+            write(parts[1])
+        return []
+
+    made = serve(application)
+    with made.connect() as client:
+        client.request("GET", "/")
+        assert full.wait(PATIENCE)
+        response = client.getresponse()
+        received = response.read(len(LARGE) // 2)
+        listened.set()
+        assert received + response.read() == b"".join(parts)
+
+
 def test_it_says_once_that_requests_wait(serve, caplog):
     gate = threading.Event()
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Integer, String, bindparam, create_engine, func, literal, select, text, union
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
+from turns import others_go_on
 
 from widget_service.auth.models import BlacklistedToken, User
 from widget_service.db import utc_now
@@ -46,6 +47,19 @@ def test_it_answers_what_sqlalchemy_answers(registry, statement, parameters):
     for _ in range(2):
         rows = registry.database.read(statement, parameters)
         assert [tuple(row) for row in rows] == [tuple(row) for row in expected]
+
+
+def test_others_go_on_where_it_waits_for_a_server(registry):
+    waits = registry.database.read_engine.dialect.name != "sqlite"
+    assert others_go_on(lambda: registry.database.read(NOBODY)) is waits
+
+
+def test_others_go_on_while_somebody_writes(registry):
+    def write():
+        with registry.database.write_engine.begin():
+            pass
+
+    assert others_go_on(write)
 
 
 def test_its_rows_have_names_and_types(registry):

@@ -5,22 +5,9 @@ import time
 
 import pytest
 from processes import PATIENCE
+from turns import Errand, others_go_on
 
-from widget_service.workers import Workers
-
-
-class Errand:
-    """A task that says in which thread it was served; it may have to wait."""
-
-    def __init__(self, wait=lambda: None):
-        self.wait = wait
-        self.thread = None
-        self.done = threading.Event()
-
-    def service(self):
-        self.thread = threading.get_ident()
-        self.wait()
-        self.done.set()
+from widget_service.workers import Workers, step_aside
 
 
 @pytest.fixture
@@ -111,6 +98,41 @@ def test_it_is_not_watched_for_longer_than_somebody_works(workers):
     while not workers.is_idle:
         workers.watch()
     assert errand.done.is_set()
+
+
+def test_others_go_on_beside_one_who_steps_aside():
+    assert not others_go_on(lambda: None)
+    assert others_go_on(step_aside)
+
+
+def test_whoever_has_stepped_aside_does_so_for_one_task(workers, gate):
+    aside = [Errand(step_aside) for _each in range(10)]
+    for errand in aside:
+        workers.add_task(errand)
+        assert errand.done.wait(PATIENCE)
+    wait_until(lambda: workers.is_idle)
+    first, second = Errand(lambda: gate.wait(PATIENCE)), Errand()
+    for errand in (first, second):
+        workers.add_task(errand)
+    wait_until(lambda: first.thread)
+    assert not second.thread
+    gate.set()
+    assert second.done.wait(PATIENCE)
+
+
+def test_nobody_looks_on_where_all_have_stepped_aside(workers, gate):
+    errand = Errand(lambda: (step_aside(), step_aside(), gate.wait(PATIENCE)))
+    workers.add_task(errand)
+    wait_until(lambda: not workers._is_taken())  # noqa: SLF001  (nothing else shows it)
+    workers.watch()
+    # It was not found to wait.
+    assert workers._all_until == 0  # noqa: SLF001
+    gate.set()
+    assert errand.done.wait(PATIENCE)
+
+
+def test_anybody_may_step_aside_who_is_no_worker():
+    step_aside()
 
 
 def test_it_ends_when_everything_is_done(gate):

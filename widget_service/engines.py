@@ -17,6 +17,7 @@ from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.reading import Reader
 from widget_service.settings import setting
 from widget_service.stale_plans import give_up_connections
+from widget_service.workers import step_aside
 
 # How long PostgreSQL's host has to answer, in seconds. The driver's own patience is two minutes.
 CONNECT_TIMEOUT = 5
@@ -130,6 +131,8 @@ class Database:
         """
         make = _sqlite_engine if is_sqlite(options["url"]) else _postgresql_engine
         self.write_engine = make(options, lock_timeout, read_only=False)
+        # It waits, for the lock on a file, for the disk or for the server.
+        event.listen(self.write_engine, "checkout", lambda *_arguments: step_aside())
         self.read_engine = make(options, lock_timeout, read_only=True)
         self.reader = Reader(self.read_engine)
         self.read = self.reader.rows

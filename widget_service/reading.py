@@ -19,6 +19,7 @@ from sqlalchemy import Dialect, Engine, Executable
 from sqlalchemy.exc import DBAPIError
 
 from widget_service.stale_plans import is_stale
+from widget_service.workers import step_aside
 
 # Statements are built once, at module level; to build one for each request only makes it slow.
 KEPT_STATEMENTS = 500
@@ -84,6 +85,8 @@ class Reader:
         """:param engine: one whose connections commit by themselves, and that keeps none"""
         self._engine = engine
         self._error: type[Exception] = engine.dialect.loaded_dbapi.Error
+        # SQLite computes in the thread itself.
+        self._waits = engine.dialect.name != "sqlite"
         self._compiled = lru_cache(KEPT_STATEMENTS)(lambda each: Compiled(each, engine.dialect))
         self._thread = threading.local()
         # A connection is closed with its thread, or with the application.
@@ -98,6 +101,8 @@ class Reader:
 
         :raises sqlalchemy.exc.DBAPIError: what the driver raised
         """
+        if self._waits:
+            step_aside()
         compiled = self._compiled(statement)
         for observer in self.observers:
             observer(compiled.text)

@@ -1,10 +1,12 @@
 """Hashing behind a gate: nobody waits without end, and reads are answered meanwhile."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from processes import PATIENCE
+from turns import others_go_on
 
 from widget_service.auth.hashing import Busy, Gate, GatedPasswords
 from widget_service.testing import PASSWORD
@@ -109,6 +111,18 @@ def test_it_lets_others_in_after_a_failure():
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), gate.passage():
             raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("concurrency", [1, 9])
+def test_others_go_on_while_it_hashes_and_while_it_waits(concurrency):
+    gate = Gate(concurrency, 1, 0)
+
+    def enter():
+        with contextlib.suppress(Busy), gate.passage():
+            pass
+
+    with gate.passage():
+        assert others_go_on(enter)
 
 
 def test_it_answers_reads_while_logins_storm_and_503_to_those_beyond(make_app, threads):
