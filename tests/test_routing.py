@@ -51,6 +51,15 @@ def test_it_finds_the_first_of_those_with_a_variable_and_those_without(names):
     assert mapper(request("/a/b"))["route"].name == names[0]
 
 
+def test_it_goes_on_where_a_route_begins_alike_and_does_not_match():
+    mapper = IndexedRoutes()
+    mapper.connect("number", "/a/{x:[0-9]+}")
+    mapper.connect("picky", "/a/{x}", predicates=(odd,))
+    mapper.connect("any", "/a/{x}")
+    found = [mapper(request(path))["route"].name for path in ("/a/1", "/a/b", "/a/bc")]
+    assert found == ["number", "any", "picky"]
+
+
 def test_it_finds_routes_that_are_added_later():
     mapper = IndexedRoutes()
     assert mapper(request("/a"))["route"] is None
