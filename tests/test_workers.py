@@ -1,11 +1,10 @@
 """The threads of the server by themselves: which of them serve what is to be done, and when."""
 
 import threading
-import time
 
 import pytest
 from processes import PATIENCE
-from turns import Errand, others_go_on
+from turns import Errand, others_go_on, wait_until
 
 from widget_service.workers import Workers, step_aside
 
@@ -23,14 +22,6 @@ def gate():
     made = threading.Event()
     yield made
     made.set()
-
-
-def wait_until(condition):
-    for _each in range(1_000_000):
-        if condition():
-            return
-        time.sleep(0)
-    raise AssertionError(condition)
 
 
 def test_who_was_idle_last_works_next(workers):
@@ -64,11 +55,15 @@ def test_all_begin_where_one_does_not_get_on(workers, gate):
     assert errands[-1].done.wait(PATIENCE)
 
 
-def test_all_begin_where_one_waits_now_and_then(workers, gate):
+def one_and_one_that_does_not_end(workers, gate):
+    """Two errands: one is done while somebody looks on, what comes then takes until the gate opens.
+
+    And one behind them.
+    """
+
     def is_watched():
         return workers._free._waiters  # noqa: SLF001  (nothing else shows it)
 
-    # One is done while somebody looks on, but what comes then takes no computing.
     errands = [
         Errand(lambda: wait_until(is_watched)),
         Errand(lambda: gate.wait(PATIENCE)),
@@ -76,9 +71,43 @@ def test_all_begin_where_one_waits_now_and_then(workers, gate):
     ]
     for errand in errands:
         workers.add_task(errand)
+    return errands
+
+
+def test_all_begin_where_one_waits_now_and_then(workers, gate):
+    _first, long, last = one_and_one_that_does_not_end(workers, gate)
     workers.watch()
-    assert errands[2].done.wait(PATIENCE)
-    assert not errands[1].done.is_set()
+    assert last.done.wait(PATIENCE)
+    assert not long.done.is_set()
+
+
+def test_they_go_on_by_turns_where_one_computes_and_gets_on(workers, gate, monkeypatch):
+    monkeypatch.setattr("widget_service.workers.COMPUTING", 0)
+    monkeypatch.setattr("widget_service.workers.TURN", 0.2)
+    first, long, last = one_and_one_that_does_not_end(workers, gate)
+    workers.watch()
+    assert first.done.is_set()
+    assert workers._is_taken()  # noqa: SLF001  (nothing else shows it)
+    assert not last.thread
+    # It does no more.
+    workers.watch()
+    assert last.done.wait(PATIENCE)
+    assert not long.done.is_set()
+
+
+def test_whoever_comes_back_lets_another_one_have_its_turn(workers):
+    aside, turn = threading.Event(), threading.Event()
+    first = Errand(lambda: (step_aside(), aside.wait(PATIENCE)))
+    second, third = Errand(lambda: turn.wait(PATIENCE)), Errand()
+    for errand in (first, second, third):
+        workers.add_task(errand)
+    wait_until(lambda: second.thread)
+    aside.set()
+    wait_until(lambda: len(workers._idle) == 7)  # noqa: SLF001  (nothing else shows it)
+    assert not third.thread
+    turn.set()
+    assert third.done.wait(PATIENCE)
+    assert third.thread == second.thread
 
 
 def test_nobody_has_to_wait_for_their_turn_for_a_while_then(workers, gate):

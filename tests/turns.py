@@ -1,10 +1,20 @@
 """Whether others go on while something is done in a thread of the server."""
 
 import threading
+import time
 
 from processes import PATIENCE
 
 from widget_service.workers import Workers
+
+
+def wait_until(condition):
+    """Wait for what nothing tells of."""
+    for _each in range(1_000_000):
+        if condition():
+            return
+        time.sleep(0)
+    raise AssertionError(condition)
 
 
 class Errand:

@@ -22,6 +22,9 @@ COMPLAINT_INTERVAL = 60.0
 # How long it is looked on how one thread gets on, in seconds: as long as Python lets one compute
 # that another one waits for.
 TURN = 0.005
+# How much longer a request may compute before others begin beside it. Whoever has stepped aside may
+# have had the processor so far.
+LONG = 0.02
 # Where the process has computed for less of that time, it has waited.
 COMPUTING = 0.7
 # How long many threads work at once after something was seen to wait, in seconds.
@@ -120,10 +123,15 @@ class Workers:
             self._free.wait(TURN)
             if not self._is_taken():
                 return
-            now, computed = time.monotonic(), time.process_time() - computed
-            if served == self._served or computed < COMPUTING * (now - began):
-                self._all_until = now + AT_ONCE
-                self._go_on()
+            lasted, computed = time.monotonic() - began, time.process_time() - computed
+            if computed >= COMPUTING * lasted:
+                # Nothing waits. Is it one request that takes long?
+                if served == self._served:
+                    self._free.wait(LONG)
+                if served != self._served or not self._is_taken():
+                    return
+            self._all_until = time.monotonic() + AT_ONCE
+            self._go_on()
 
     def let_go(self, worker: Worker) -> None:
         """Have others go on beside a worker."""
@@ -166,9 +174,11 @@ class Workers:
             if worker.is_aside:
                 worker.is_aside = False
                 self._aside -= 1
-            if self._waiting:
-                return self._waiting.popleft()
+            # Whoever has been aside may find that it is another one's turn.
             self._busy -= 1
+            if self._waiting and not self._is_taken():
+                self._busy += 1
+                return self._waiting.popleft()
             self._idle.append(worker)
             if self._busy == self._aside:
                 self._free.notify()

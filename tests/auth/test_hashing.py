@@ -1,13 +1,15 @@
 """Hashing behind a gate: nobody waits without end, and reads are answered meanwhile."""
 
-import contextlib
+import os
+import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from processes import PATIENCE
-from turns import others_go_on
+from turns import others_go_on, wait_until
 
+from widget_service.auth import hashing
 from widget_service.auth.hashing import Busy, Gate, GatedPasswords
 from widget_service.testing import PASSWORD
 
@@ -29,20 +31,11 @@ class Held:
         assert self.go.wait(PATIENCE)
         return self._passwords is None or self._passwords.verify(password, password_hash)
 
+    def hash(self, _password):
+        raise NotImplementedError
+
     def upgraded(self, _password, _password_hash):
         return None
-
-
-class Line(list):
-    """A waiting line that says when somebody has joined it."""
-
-    def __init__(self):
-        super().__init__()
-        self.joined = threading.Semaphore(0)
-
-    def append(self, ticket):
-        super().append(ticket)
-        self.joined.release()
 
 
 @pytest.fixture
@@ -51,21 +44,14 @@ def threads():
         yield pool
 
 
-def gate_with_a_line(*args):
-    gate = Gate(*args)
-    gate.waiting = Line()
-    return gate, gate.waiting
-
-
 def test_it_takes_so_many_lets_so_many_wait_and_refuses_the_rest(threads):
-    held = Held()
-    gate, line = gate_with_a_line(2, 1, PATIENCE)
+    held, gate = Held(), Gate(2, 1, PATIENCE)
     passwords = GatedPasswords(held, gate)
     inside = [threads.submit(passwords.verify, "x", "y") for _ in range(2)]
     for _ in inside:
         assert held.begun.acquire(timeout=PATIENCE)
     waiting = threads.submit(passwords.verify, "x", "y")
-    assert line.joined.acquire(timeout=PATIENCE)
+    wait_until(lambda: gate.inside == 3)
     with pytest.raises(Busy):
         passwords.verify("x", "y")
     assert not held.begun.acquire(blocking=False)
@@ -74,55 +60,94 @@ def test_it_takes_so_many_lets_so_many_wait_and_refuses_the_rest(threads):
     held.go.set()
     assert [each.result(PATIENCE) for each in (*inside, waiting)] == [True] * 3
     assert passwords.verify("x", "y")
+    assert gate.inside == 0
 
 
 def test_it_refuses_whoever_has_waited_for_too_long(threads):
-    held = Held()
-    passwords = GatedPasswords(held, Gate(1, 5, 0))
+    held, gate = Held(), Gate(1, 5, 0)
+    passwords = GatedPasswords(held, gate)
     inside = threads.submit(passwords.verify, "x", "y")
     assert held.begun.acquire(timeout=PATIENCE)
     with pytest.raises(Busy):
         passwords.hash("x")
     held.go.set()
     assert inside.result(PATIENCE)
+    # Who was refused is gone, and whoever finds a thread does not wait.
     assert passwords.verify("x", "y")
 
 
-def test_it_lets_them_in_as_they_came(threads):
-    gate, line = gate_with_a_line(1, 5, PATIENCE)
-    entered = []
+def test_it_does_not_refuse_whom_it_has_begun_with(threads):
+    class Slow(Future):
+        """What begins just when nobody wants to wait any more."""
 
-    def enter(number):
-        with gate.passage():
-            entered.append(number)
+        def result(self, timeout=None):
+            if timeout is not None:
+                assert self.set_running_or_notify_cancel()
+                threads.submit(self.set_result, "a hash")
+                raise TimeoutError
+            return super().result(timeout)
 
-    with gate.passage():
-        waiting = []
-        for number in range(5):
-            waiting.append(threads.submit(enter, number))
-            assert line.joined.acquire(timeout=PATIENCE)
-    for each in waiting:
+    assert hashing._result(Slow(), 0) == "a hash"  # noqa: SLF001  (a race, otherwise)
+
+
+def test_it_serves_them_as_they_came(threads):
+    gate = Gate(1, 5, PATIENCE)
+    begun, go, served = threading.Event(), threading.Event(), []
+
+    def first():
+        begun.set()
+        assert go.wait(PATIENCE)
+
+    results = [threads.submit(gate.run, first)]
+    assert begun.wait(PATIENCE)
+    for number in range(5):
+        results.append(threads.submit(gate.run, served.append, number))
+        wait_until(lambda: gate._threads._work_queue.qsize() == len(results) - 1)  # noqa: SLF001
+    go.set()
+    for each in results:
         each.result(PATIENCE)
-    assert entered == [0, 1, 2, 3, 4]
+    assert served == [0, 1, 2, 3, 4]
 
 
-def test_it_lets_others_in_after_a_failure():
+def test_it_goes_on_after_a_failure():
     gate = Gate(1, 0, 0)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), gate.passage():
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            gate.run(divmod, 1, 0)
 
 
-@pytest.mark.parametrize("concurrency", [1, 9])
-def test_others_go_on_while_it_hashes_and_while_it_waits(concurrency):
-    gate = Gate(concurrency, 1, 0)
+def test_others_go_on_while_it_hashes():
+    gate = Gate(1, 0, 0)
+    assert others_go_on(lambda: gate.run(int))
 
-    def enter():
-        with contextlib.suppress(Busy), gate.passage():
-            pass
 
-    with gate.passage():
-        assert others_go_on(enter)
+def niceness():
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux")
+def test_all_but_one_stand_back_for_others(threads):
+    before, gate, together = niceness(), Gate(3, 0, 0, niceness=4), threading.Barrier(3)
+
+    def hash_together():
+        together.wait(PATIENCE)
+        return niceness()
+
+    found = [threads.submit(gate.run, hash_together) for _ in range(3)]
+    assert sorted(each.result(PATIENCE) for each in found) == [before, before + 4, before + 4]
+    # Who asks for it does not.
+    assert niceness() == before
+
+
+def test_it_hashes_where_threads_cannot_stand_back(monkeypatch):
+    def refuse(_by):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "nice", refuse)
+    assert Gate(1, 0, 0, niceness=3).run(int) == 0
+    monkeypatch.setattr(os, "nice", pytest.fail)
+    monkeypatch.setattr(hashing.sys, "platform", "darwin")
+    assert Gate(1, 0, 0, niceness=3).run(int) == 0
 
 
 def test_it_answers_reads_while_logins_storm_and_503_to_those_beyond(make_app, threads):

@@ -6,9 +6,13 @@ take all threads, nothing else would be answered while somebody tries passwords.
 
 from __future__ import annotations
 
+import itertools
+import os
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from widget_service import settings
@@ -26,54 +30,59 @@ class Busy(ServiceError):
 
 
 class Gate:
-    """Lets so many in at a time, and so many wait for so long, first come, first served."""
+    """Threads that hash: so many, and so many requests wait for them, first come, first served."""
 
-    def __init__(self, concurrency: int, queue: int, wait: float) -> None:
-        """:param wait: seconds"""
+    def __init__(self, concurrency: int, queue: int, wait: float, niceness: int = 0) -> None:
+        """
+        :param wait: seconds
+        :param niceness: how far every thread but one stands back, as of nice(1)
+        """
         self.concurrency = concurrency
-        self._queue = queue
+        # How many hash or wait.
+        self.inside = 0
+        self._most = concurrency + queue
         self._wait = wait
-        self._changed = threading.Condition()
-        self._inside = 0
-        self.waiting: list[object] = []
+        self._lock = threading.Lock()
+        # One has its share of a busy processor. More get on where there is a processor to spare.
+        shares = itertools.chain([0], itertools.repeat(niceness))
+        self._threads = ThreadPoolExecutor(
+            concurrency, "hashing", initializer=_stand_back, initargs=(shares,)
+        )
 
-    @contextmanager
-    def passage(self) -> Iterator[None]:
-        """Be inside.
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What a function returns, which is called when there is a thread for it.
 
         :raises Busy: too many wait already, or it took too long
         """
-        # Hashing does not need Python.
-        step_aside()
-        with self._changed:
-            self._enter()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._inside -= 1
-                self._changed.notify_all()
-
-    def _enter(self) -> None:
-        if self.waiting or self._inside >= self.concurrency:
-            self._line_up()
-        self._inside += 1
-
-    def _line_up(self) -> None:
-        if len(self.waiting) >= self._queue:
-            raise Busy
-        ticket = object()
-        self.waiting.append(ticket)
-        try:
-            if not self._changed.wait_for(lambda: self._is_next(ticket), self._wait):
+        with self._lock:
+            if self.inside >= self._most:
                 raise Busy
+            wait = self._wait if self.inside >= self.concurrency else None
+            self.inside += 1
+        try:
+            future = self._threads.submit(function, *args)
+            step_aside()
+            return _result(future, wait)
         finally:
-            self.waiting.remove(ticket)
-            # Whoever is behind may be the next one now.
-            self._changed.notify_all()
+            with self._lock:
+                self.inside -= 1
 
-    def _is_next(self, ticket: object) -> bool:
-        return self.waiting[0] is ticket and self._inside < self.concurrency
+
+def _result(future: Future[Any], wait: float | None) -> Any:
+    try:
+        return future.result(wait)
+    except TimeoutError:
+        if future.cancel():
+            raise Busy from None
+    # It has begun.
+    return future.result()
+
+
+def _stand_back(niceness: Iterator[int]) -> None:
+    """Leave more of the processor to other threads, where each has a priority of its own."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it
+            os.nice(next(niceness))
 
 
 class GatedPasswords:
@@ -88,24 +97,21 @@ class GatedPasswords:
 
         :raises Busy: at another time
         """
-        with self.gate.passage():
-            return self.passwords.hash(password)  # type: ignore[no-any-return]
+        return self.gate.run(self.passwords.hash, password)  # type: ignore[no-any-return]
 
     def verify(self, password: str, password_hash: str | None) -> bool:
         """As :meth:`Passwords.verify`.
 
         :raises Busy: at another time, whoever it is
         """
-        with self.gate.passage():
-            return self.passwords.verify(password, password_hash)  # type: ignore[no-any-return]
+        return self.gate.run(self.passwords.verify, password, password_hash)  # type: ignore[no-any-return]
 
     def upgraded(self, password: str, password_hash: str) -> str | None:
         """As :meth:`Passwords.upgraded`; None at a busy time, as there will be other logins."""
         try:
-            with self.gate.passage():
-                return self.passwords.upgraded(  # type: ignore[no-any-return]
-                    password, password_hash
-                )
+            return self.gate.run(  # type: ignore[no-any-return]
+                self.passwords.upgraded, password, password_hash
+            )
         except Busy:
             return None
 
@@ -113,7 +119,7 @@ class GatedPasswords:
 def includeme(config: Any) -> None:
     """Put ``registry.passwords`` behind a gate."""
     values = settings.of(config.registry, "auth")
-    gate = Gate(values.hash_concurrency, values.hash_queue, values.hash_wait)
+    gate = Gate(values.hash_concurrency, values.hash_queue, values.hash_wait, values.hash_niceness)
     passwords = getattr(config.registry, "passwords", None)
     if passwords is not None:  # None after a mistake in passlib.*
         config.registry.passwords = GatedPasswords(passwords, gate)

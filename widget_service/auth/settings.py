@@ -63,8 +63,6 @@ class AuthSettings(colander.MappingSchema):
     )
     hash_concurrency = setting(
         WholeNumber(),
-        # On one processor, too: of two threads that want it, one that hashes and one that answers
-        # everybody else, each would get half, and logins might need a little more than that.
         2,
         "How many passwords are hashed at a time.",
         colander.Range(1, 1000),
@@ -81,6 +79,16 @@ class AuthSettings(colander.MappingSchema):
         2,
         "How long a request waits for that before it is answered 503, in seconds.",
         colander.Range(0, 600),
+    )
+    hash_niceness = setting(
+        WholeNumber(),
+        # With it two that hash get a bit more than half of a processor that everybody wants. One
+        # gets a bit less than half: too little where logins are a hundredth of all requests.
+        5,
+        "How far every hash but one at a time stands back for other requests, as of nice(1), where "
+        "processors are busy: with more, logins wait for longer, and everybody else for less. On "
+        "Linux only.",
+        colander.Range(0, 19),
     )
 
 
