@@ -42,7 +42,7 @@ requires = [
     "zope.sqlalchemy>=4.1,<5",
 ]
 
-postgresql = ["psycopg[binary]>=3.3,<4"]
+postgresql = ["psycopg[binary]>=3.3.6,<4"]
 
 # For tokens that are signed with EdDSA, ES256 or RS256.
 asymmetric = ["cryptography>=43,<60"]

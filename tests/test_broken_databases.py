@@ -23,11 +23,17 @@ CASES = {
     ),
     "an unknown kind of database": Case(
         text(url=f"oracel://joe:{SECRET}@localhost/db"),
-        [Mistake("sqlalchemy.url", "oracel://joe:***@localhost/db", "Can't load plugin")],
+        [Mistake("sqlalchemy.url", "oracel://joe:***@localhost/db", "must begin with")],
     ),
-    "a driver that is not installed": Case(
-        text(url=f"postgresql+asyncpg2://joe:{SECRET}@localhost/db"),
-        [Mistake("sqlalchemy.url", "postgresql+asyncpg2://joe:***@localhost/db", "Can't load")],
+    "another driver": Case(
+        text(url=f"postgresql://joe:{SECRET}@localhost/db"),
+        [
+            Mistake(
+                "sqlalchemy.url",
+                "postgresql://joe:***@localhost/db",
+                "must begin with sqlite:// or postgresql+psycopg://",
+            )
+        ],
     ),
     "a port that is no number": Case(
         text(url=f"{PSYCOPG}localhost:port/db"), [Mistake("sqlalchemy.url", "***", "is no URL")]

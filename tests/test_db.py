@@ -1,5 +1,6 @@
 """The two roads to the database, through the real tweens and on real files."""
 
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -182,6 +183,7 @@ def test_it_prepares_connections_to_postgresql(request, tmp_path):
                     show = connection.exec_driver_sql
                     assert show("SHOW lock_timeout").scalar() == "5s"
                     assert show("SHOW statement_timeout").scalar() == "7s"
+                    assert connection.connection.dbapi_connection.patience == 11
                     assert show("SHOW default_transaction_read_only").scalar() == read_only
 
 
@@ -218,13 +220,18 @@ def test_it_refuses_a_database_in_memory(tmp_path, url):
     [
         ("", "is no URL"),
         ("junk", "is no URL"),
-        ("nosuch://a/b", "SQLAlchemy says"),
+        ("nosuch://a/b", "must begin with"),
         ("sqlite:////nowhere/at/all.sqlite", "cannot be used: unable to open database file"),
         ("postgresql+psycopg://joe:secret@localhost:1/b", "cannot be used: connection failed"),
     ],
 )
 def test_it_refuses_a_database_that_it_cannot_use(tmp_path, url, reason):
     assert "secret" not in refused(tmp_path, url, reason)
+
+
+def test_it_refuses_a_database_whose_driver_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    refused(tmp_path, "postgresql+psycopg://a/b", "SQLAlchemy says: import of psycopg halted")
 
 
 def refused(directory, url, reason):

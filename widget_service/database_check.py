@@ -42,6 +42,11 @@ def problems(registry: Any) -> Iterator[str]:
         if is_sqlite(connection.engine.url):
             said = connection.exec_driver_sql("PRAGMA integrity_check").scalars()
             yield from (f"pages: {line}" for line in said if line != "ok")
+        else:
+            # Not above: an installation for SQLite has no driver for PostgreSQL.
+            from widget_service.postgresql import wait_without_end  # noqa: PLC0415
+
+            wait_without_end(connection.connection.dbapi_connection)
         there = set(inspect(connection).get_table_names())
         yield from _orphans(connection, migrations.tables(registry) & there)
         yield from _miscounted(connection, there)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import colander
@@ -21,6 +22,8 @@ from widget_service.workers import step_aside
 
 # How long PostgreSQL's host has to answer, in seconds. The driver's own patience is two minutes.
 CONNECT_TIMEOUT = 5
+
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
@@ -39,17 +42,26 @@ class DatabaseSettings(colander.MappingSchema):
         "How long a write waits for another one before it is answered 503, in milliseconds.",
         colander.Range(1, 600_000),
     )
+    answer_timeout = setting(
+        WholeNumber(),
+        10_000,
+        "How long PostgreSQL may take to answer a statement before the request is answered 503, in "
+        "milliseconds; it should be longer than lock_timeout. Migrations take their time.",
+        colander.Range(1, 86_400_000),
+    )
 
 
 def database_url(node: Any, value: str) -> None:
-    """:raises colander.Invalid: SQLAlchemy cannot read the URL, or the database is in memory"""
+    """:raises colander.Invalid: it is no URL, or that of a database which does not work here"""
     try:
-        host = make_url(value).host or ""
+        parsed = make_url(value)
     except (ArgumentError, ValueError):
-        host = "@"
-    if "@" in host:
+        parsed = None
+    if parsed is None or "@" in (parsed.host or ""):
         text = "is no URL; in a user's name and a password write @ as %40, : as %3A, / as %2F"
         raise colander.Invalid(node, text)
+    if parsed.drivername not in DRIVERS:
+        raise colander.Invalid(node, "must begin with sqlite:// or postgresql+psycopg://")
     # Each connection would have a database of its own, so reads would miss what was written.
     if value in ("sqlite://", "sqlite:///") or ":memory:" in value or "mode=memory" in value:
         raise colander.Invalid(node, "an in-memory SQLite database does not work; name a file")
@@ -124,16 +136,19 @@ class SQLAlchemySettings(colander.MappingSchema):
 class Database:
     """The engines of one application: one whose transactions write, one that only reads."""
 
-    def __init__(self, options: Mapping[str, Any], lock_timeout: int) -> None:
+    def __init__(self, options: Mapping[str, Any], lock_timeout: int, answer_timeout: int) -> None:
         """
         :param options: the keys of engine_from_config, without a prefix
         :param lock_timeout: how long a statement waits for a lock, in milliseconds
+        :param answer_timeout: how long it may take in all, in milliseconds; on PostgreSQL
         """
-        make = _sqlite_engine if is_sqlite(options["url"]) else _postgresql_engine
-        self.write_engine = make(options, lock_timeout, read_only=False)
+        make: Callable[..., Engine] = partial(_sqlite_engine, options, lock_timeout)
+        if not is_sqlite(options["url"]):
+            make = partial(_postgresql_engine, options, lock_timeout, answer_timeout)
+        self.write_engine = make(read_only=False)
         # It waits, for the lock on a file, for the disk or for the server.
         event.listen(self.write_engine, "checkout", lambda *_arguments: step_aside())
-        self.read_engine = make(options, lock_timeout, read_only=True)
+        self.read_engine = make(read_only=True)
         self.reader = Reader(self.read_engine)
         self.read = self.reader.rows
 
@@ -215,15 +230,21 @@ def _end_transaction(connection: DBAPIConnection, _record: object, _state: objec
         connection.rollback()
 
 
-def _postgresql_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
+def _postgresql_engine(
+    options: Mapping[str, Any], lock_timeout: int, answer_timeout: int, *, read_only: bool
+) -> Engine:
     url = make_url(options["url"])
-    switches = f"-c lock_timeout={lock_timeout}"
+    switches = f"-c lock_timeout={lock_timeout} -c statement_timeout={answer_timeout}"
     if read_only:
         switches += " -c default_transaction_read_only=on"
     # The URL may name others, which come last and so count.
     arguments = patience(url) | {"options": f"{switches} {url.query.get('options', '')}"}
     options = {**options, "connect_args": arguments}
     engine = create_engine(**_for_reading(options) if read_only else options)
+    # Not above: an installation for SQLite has no driver for PostgreSQL.
+    from widget_service.postgresql import connector  # noqa: PLC0415
+
+    event.listen(engine, "do_connect", connector(answer_timeout))
     event.listen(engine, "handle_error", give_up_connections)
     return engine
 
@@ -244,14 +265,14 @@ def includeme(config: Any) -> None:
     """Make the engines that ``sqlalchemy.*`` and ``database.*`` describe."""
     family = config.declare_settings("sqlalchemy", SQLAlchemySettings())
     values = config.declare_settings("database", DatabaseSettings())
-    config.action("database", _connect, args=(config.registry, vars(family), values.lock_timeout))
+    config.action("database", _connect, args=(config.registry, vars(family), values))
 
 
-def _connect(registry: Any, options: Mapping[str, Any], lock_timeout: int) -> None:
+def _connect(registry: Any, options: Mapping[str, Any], values: Any) -> None:
     if options["url"] is None:
         return  # which is a mistake that is known already
     try:
-        registry.database = Database(options, lock_timeout)
+        registry.database = Database(options, values.lock_timeout, values.answer_timeout)
     except Exception as error:  # noqa: BLE001  (drivers raise what they like)
         # Whatever SQLAlchemy or the driver dislikes about the family's values.
         registry.settings_declared.refuse("sqlalchemy.url", f"SQLAlchemy says: {error}")

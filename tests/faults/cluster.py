@@ -19,6 +19,7 @@ pyramid.includes =
 sqlalchemy.url = {url}
 database.migrate_at_start = true
 database.lock_timeout = {lock_timeout}
+database.answer_timeout = 5000
 jwt.private_key = 0123456789abcdef-only-tests-sign-with-it
 # Hashes as cheap as Argon2 allows.
 passlib.argon2__time_cost = 1

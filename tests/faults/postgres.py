@@ -1,6 +1,8 @@
 """A PostgreSQL that can be stopped, and a road to it that does not move when it does."""
 
 import contextlib
+import os
+import signal
 import socket
 import tempfile
 import threading
@@ -82,6 +84,20 @@ class Postgres:
         :param how: ``immediate`` is a crash, after which it recovers
         """
         self._control("stop", "-m", how)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Have it stop answering for as long as the block takes; nobody is told."""
+        postmaster = int((Path(self._server.pgdata) / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        pids = [postmaster, *map(int, children)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def close(self):
         """Remove it."""

@@ -58,3 +58,18 @@ def test_it_outlives_the_end_of_its_connections(postgres, serving, figures):
     load.check(postgres.url, certain=False)
     assert load.unanswered == 0
     assert postgres.connections() <= 2 * MOST_CONNECTIONS
+
+
+def test_it_does_not_wait_for_one_that_is_frozen(postgres, serving, figures):
+    cluster, token = serving
+    with Load(cluster, token, figures) as load:
+        load.wait_for(30)
+        figures["faults injected"] += 1
+        with postgres.frozen():
+            load.wait_for_refusals(6)
+            assert cluster.ask(0, "GET", "/widgets", token=token)[0] == 503
+            assert not cluster.is_ready(1)
+        recover(cluster, token, load)
+    load.check(postgres.url, certain=False)
+    assert load.unanswered == 0
+    assert postgres.connections() <= 2 * MOST_CONNECTIONS
