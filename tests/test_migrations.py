@@ -304,12 +304,16 @@ def migrate(registry, down=None):
     registry.commands["migrate"].run(registry, argparse.Namespace(down=down))
 
 
-def test_it_migrates_by_command(notes, tmp_path):
+def test_it_migrates_by_command(notes, tmp_path, capsys):
     command = ["-c", str(tmp_path / "test.ini"), "migrate"]
     assert main(command) == 0
     assert current(notes) == HEADS
+    assert all(head in capsys.readouterr().out.removeprefix("applied: ") for head in HEADS)
     assert main([*command, "--down", "notes@base"]) == 0
     assert current(notes) == set()
+    assert capsys.readouterr().out.startswith("taken back: ")
+    assert main([*command, "--down", "notes@base"]) == 0
+    assert capsys.readouterr().out == "there was nothing to do\n"
 
 
 @pytest.mark.parametrize("revision", ["typo@base", "nonsense", "notes@nonsense"])

@@ -43,7 +43,7 @@ def test_it_is_all_in_plain_files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", ""]
+    "name", ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", "", "json", "pyramid"]
 )
 def test_it_refuses_a_name_that_no_package_can_have(tmp_path, name, capsys):
     assert cli.main(["plugin", "new", name]) == 1

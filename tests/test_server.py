@@ -228,6 +228,11 @@ def test_it_refuses_in_json(running, sent, status, message):
     assert found == (status, "application/json", {"message": message})
     assert response.headers["Connection"] == CLOSE
     assert "Server" not in response.headers
+    # As whatever the application answers.
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
 def application(environ, start_response):
@@ -305,12 +310,26 @@ def test_it_serves_until_a_signal_comes():
         ({"drain_seconds": "nan"}, "drain_seconds = nan"),
         ({"notice_seconds": "-1"}, "notice_seconds = -1"),
         ({"trheads": "4"}, "trheads"),
-        ({"threads": "many"}, "many"),
+        ({"threads": "many"}, "threads = many: is no whole number"),
+        ({"threads": "0"}, "threads = 0: there must be one at least"),
+        ({"connection_limit": "many"}, "connection_limit = many: is no whole number"),
+        ({"listen": "localhost:abc"}, "listen = localhost:abc: Invalid"),
+        ({"listen": "localhost:8000 localhost:99999"}, "localhost:99999: a port is 65535 at most"),
+        ({"port": "65536"}, "65536: a port is"),
+        ({"listen": "localhost:8000", "port": "8000"}, "port"),
     ],
 )
 def test_it_says_which_option_is_wrong(options, named):
-    with pytest.raises(SystemExit, match=named):
-        server_factory({}, **options)
+    with pytest.raises(SystemExit, match=named) as refusal:
+        server_factory({"__file__": "service.ini"}, **options)
+    assert "of service.ini" in str(refusal.value)
+
+
+def test_it_says_that_somebody_else_listens_there(running):
+    serve = server_factory({}, listen=f"127.0.0.1:{running.port}")
+    with pytest.raises(SystemExit) as refusal:
+        serve(application)
+    assert f"listen = 127.0.0.1:{running.port}: Address already in use" in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,12 @@ def test_it_knows_what_the_command_line_sets(source):
     assert source.entry("own.x") == Entry("2", "command line")
 
 
+def test_it_knows_what_the_command_line_sets_in_place_of_the_file(file):
+    section = {key: value for key, value in SECTION.items() if key != "own.c"}
+    source = Source(section, {}, str(file), {**SHARED, "own.c": "another"})
+    assert source.entry("own.c") == Entry("another", "command line")
+
+
 def test_it_knows_no_line_without_a_file():
     assert Source({"a.b": "1"}, {}).entry("a.b") == Entry("1", "app settings")
 

@@ -25,6 +25,7 @@ from waitress.parser import (
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import build_http_date
 
+from widget_service.headers import ALWAYS, JSON_POLICY
 from widget_service.rendering import dump_json
 
 # Where the application finds out that its server is about to stop: True, or not there.
@@ -123,6 +124,9 @@ class Refusal(ErrorTask):
         body = dump_json({"message": error.reason})
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
+        # Scripts of any origin may read it: there is nothing in it.
+        self.response_headers.append(("Access-Control-Allow-Origin", "*"))
+        self.response_headers.extend((*ALWAYS, JSON_POLICY))
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

@@ -156,7 +156,7 @@ def reference(registry: Any, _args: argparse.Namespace) -> None:
 
 REFERENCE = """# Settings
 
-Written by `widget-service -c development.ini config reference`.
+Written by `widget-service -c production.ini config reference`, with every plugin that is here.
 
 Each setting comes from the `[app:main]` section of the .ini file, or from the environment, which
 wins: from the variable in the last column, or from the file that the same name with `_FILE`

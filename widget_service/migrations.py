@@ -14,7 +14,7 @@ from typing import Any, Literal
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, create_engine, text
@@ -81,9 +81,10 @@ def compare(registry: Any, current: Sequence[str]) -> tuple[list[str], set[str]]
     return sorted(set(script.get_heads()) - reached), unknown
 
 
-def upgrade(registry: Any, revision: str = "heads") -> None:
+def upgrade(registry: Any, revision: str = "heads") -> list[str]:
     """Bring the database to ``revision``; several processes may try at once.
 
+    :returns: the revisions that were applied
     :raises AlembicError: there is no such revision, or the database has some that nobody knows
     """
     script = scripts(registry)
@@ -97,12 +98,13 @@ def upgrade(registry: Any, revision: str = "heads") -> None:
             raise _not_ours(unknown)
         return found
 
-    _run(registry, script, steps)
+    return _run(registry, script, steps)
 
 
-def downgrade(registry: Any, revision: str) -> None:
+def downgrade(registry: Any, revision: str) -> list[str]:
     """Take the database back to ``revision``: ``base``, or ``PLUGIN@base``.
 
+    :returns: the revisions that were taken back
     :raises AlembicError: there is no such revision, or the database has some that nobody knows
     """
     script = scripts(registry)
@@ -110,7 +112,7 @@ def downgrade(registry: Any, revision: str) -> None:
     def steps(current: Any, _context: Any) -> Any:
         return script._downgrade_revs(revision, current)  # noqa: SLF001  (as above)
 
-    _run(registry, script, steps)
+    return _run(registry, script, steps)
 
 
 def unknown_revisions(script: ScriptDirectory, current: Sequence[str]) -> set[str]:
@@ -230,14 +232,21 @@ def connection(url: Any) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> None:
+def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> list[str]:
+    done: list[str] = []
+
+    def note(step: MigrationInfo, **_more: Any) -> None:
+        done.append(str(step.up_revision_id))
+
     with (
         connection(registry.database.write_engine.url) as connected,
         EnvironmentContext(Config(), script, fn=steps) as environment,
     ):
-        environment.configure(connection=connected, **options(registry))
+        told: Any = {"on_version_apply": note}
+        environment.configure(connection=connected, **told, **options(registry))
         with explained(script, environment.get_context()):
             environment.run_migrations()
+    return done
 
 
 def bring_up_to_date(registry: Any) -> None:
@@ -269,7 +278,7 @@ def _line(error: Exception) -> str:
 
 
 def migrate(registry: Any, down: str | None = None) -> None:
-    """Up to the heads, or down to where one is told.
+    """Up to the heads, or down to where one is told; say what was done.
 
     :raises CommandError: there is no such revision, or the database does not play along
     """
@@ -277,9 +286,8 @@ def migrate(registry: Any, down: str | None = None) -> None:
     from widget_service.cli import CommandError  # noqa: PLC0415
 
     try:
-        if down:
-            downgrade(registry, down)
-        else:
-            upgrade(registry)
+        done = downgrade(registry, down) if down else upgrade(registry)
     except (SQLAlchemyError, AlembicError) as error:
         raise CommandError(_line(error)) from error
+    said = "taken back" if down else "applied"
+    print(f"{said}: {', '.join(done)}" if done else "there was nothing to do")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import keyword
 import re
+import sys
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from widget_service.cli import CommandError
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
-# What a plugin of that name would shadow, or be shadowed by.
+# What a plugin of that name would shadow, or be shadowed by, whatever is installed.
 TAKEN = frozenset({"widget_service", "auth", "widgets", "docs", "tests", "alembic", "gadgets"})
 
 
@@ -24,12 +26,17 @@ def run(_registry: Any, args: argparse.Namespace) -> None:
     :raises CommandError: the name is none for a package, or the folder is there already
     """
     name, target = args.name, Path(args.name)
-    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in TAKEN:
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or _is_taken(name):
         raise CommandError(f"{name}: a name has 2 to 30 lowercase letters and digits, and is free")
     if target.exists():
         raise CommandError(f"{target} exists already")
     _write(files("widget_service") / "scaffold", target, {"name": name, "title": name.title()})
     print(f"{target}/ is a plugin; its README.md says how to use it")
+
+
+def _is_taken(name: str) -> bool:
+    """Would one of the two hide the other?"""
+    return name in TAKEN or name in sys.stdlib_module_names or find_spec(name) is not None
 
 
 def _write(source: Traversable, target: Path, names: dict[str, str]) -> None:

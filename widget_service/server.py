@@ -63,6 +63,8 @@ LINGER = 1.0
 # How often the end is looked for, in seconds.
 TICK = 0.05
 
+LAST_PORT = 65535
+
 
 def _close_inactive(listener: Any, now: float) -> None:
     """Close the channels on which nothing has happened for long, even where there is something to
@@ -91,7 +93,12 @@ class Server:
         self._loop = Loop()
         self._timeout = adjustments.asyncore_loop_timeout
         self.workers = Workers(adjustments.threads)
-        self.waitress = create_server(app, map=self._loop, _dispatcher=self.workers, **options)
+        try:
+            self.waitress = create_server(app, map=self._loop, _dispatcher=self.workers, **options)
+        except OSError:
+            wasyncore.close_all(self._loop)
+            self.workers.shutdown()
+            raise
         self._served = threading.local()
         self._listeners = [each for each in self._loop.values() if isinstance(each, BaseWSGIServer)]
         for listener in self._listeners:
@@ -174,7 +181,7 @@ class Server:
             log.warning("%d connection(s) cut off unanswered", len(self._channels()))
 
 
-def server_factory(_global_config: Mapping[str, str], **options: str) -> Callable[[Any], None]:
+def server_factory(global_config: Mapping[str, str], **options: str) -> Callable[[Any], None]:
     """What serves an application (PasteDeploy's ``server_factory``).
 
     :raises SystemExit: an option is wrong; the reason is the message
@@ -183,19 +190,51 @@ def server_factory(_global_config: Mapping[str, str], **options: str) -> Callabl
     try:
         drain_seconds = _seconds(chosen, "drain_seconds", DRAIN_SECONDS)
         notice_seconds = _seconds(chosen, "notice_seconds", NOTICE_SECONDS)
+        _check(chosen)
         chosen["connection_limit"] = _allow_files(int(chosen["connection_limit"]))
-        Adjustments(**chosen)
     except ValueError as error:
-        raise SystemExit(f"the server cannot start: [server:…] {error}") from None
+        raise _cannot_start(global_config, str(error)) from None
 
     def serve(app: Any) -> None:
-        server = Server(app, chosen, drain_seconds, notice_seconds)
+        try:
+            server = Server(app, chosen, drain_seconds, notice_seconds)
+        except OSError as error:
+            where = ", ".join(
+                f"{name} = {chosen[name]}"
+                for name in ("listen", "host", "port", "unix_socket")
+                if name in chosen
+            )
+            raise _cannot_start(global_config, f"{where}: {error.strerror}") from None
         server.waitress.print_listen("Serving on http://{}:{}")
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, _once(server.stop))
         server.run()
 
     return serve
+
+
+def _cannot_start(global_config: Mapping[str, str], why: str) -> SystemExit:
+    file = global_config.get("__file__", "the .ini file")
+    return SystemExit(f"the server cannot start: {why} ([server:...] of {file})")
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """:raises ValueError: an option is wrong; the message names it"""
+    for name, value in options.items():
+        try:
+            Adjustments(**{name: value})
+        except ValueError as error:
+            reason = "is no whole number" if "invalid literal for int" in str(error) else error
+            raise ValueError(f"{name} = {value}: {reason}") from None
+    # Those that do not go together.
+    Adjustments(**options)
+    if int(options.get("threads", 1)) < 1:
+        raise ValueError(f"threads = {options['threads']}: there must be one at least")
+    for address in [*str(options.get("listen", "")).split(), f":{options.get('port', '')}"]:
+        port = address.rpartition(":")[2]
+        # The system would take the remainder.
+        if port.isdecimal() and int(port) > LAST_PORT:
+            raise ValueError(f"{address.lstrip(':')}: a port is {LAST_PORT} at most")
 
 
 def _seconds(options: dict[str, Any], name: str, default: float) -> float:

@@ -13,7 +13,7 @@ PREFIX = "WIDGET_SERVICE_"
 # What PasteDeploy itself puts beside the values of [DEFAULT] and of the command line.
 PASTE_OWN = frozenset({"here", "__file__"})
 PERCENT = re.compile(r"%%|%\((\w+)\)s")
-KEY = re.compile(r"(?:[gs]et )?([^\s#;=:\[][^=:]*?)\s*[=:]")
+KEY = re.compile(r"(?:get |(set ))?([^\s#;=:\[][^=:]*?)\s*[=:]")
 BYTE_ORDER_MARK = "\ufeff"
 SECTION = re.compile(r"\[([^\]]+)\]")
 
@@ -81,8 +81,7 @@ class Source:
         if found:
             return found
         if key in self._shared:
-            line = self.lines.default(key) or self.lines.app(key)
-            return Entry(self._shared[key], line or "command line")
+            return Entry(self._shared[key], self.lines.default(key) or "command line")
         if key in self._section:
             return Entry(self._section[key], self.lines.app(key) or self.file or "app settings")
         return None
@@ -131,14 +130,18 @@ class Lines:
         """:param keys: those of the application that is asked about, to tell it from others"""
         self._file = file
         self._lines: dict[str, dict[str, int]] = {}
+        # What an application's section sets as [DEFAULT] would.
+        self._set: dict[str, int] = {}
         self.problems: list[Problem] = []
         section = ""
         for number, line in enumerate(self._read(), start=1):
             if header := SECTION.match(line):
                 section = header.group(1)
             elif (key := KEY.match(line)) and section.startswith(("app:", "DEFAULT")):
-                self._note(section, key.group(1), number)
-        self._shared = self._lines.pop("DEFAULT", {})
+                self._note(section, key.group(2), number)
+                if key.group(1):
+                    self._set[key.group(2)] = number
+        self._shared = self._set | self._lines.pop("DEFAULT", {})
         wanted = set(keys)
         self._applications = sorted(
             self._lines.values(), key=lambda lines: len(wanted & lines.keys()), reverse=True
@@ -150,7 +153,7 @@ class Lines:
         return self.at(found[0]) if found else None
 
     def default(self, key: str) -> str | None:
-        """Where [DEFAULT] has the key; None where it has not."""
+        """Where [DEFAULT] has the key, or a line sets it there; None where there is neither."""
         return self.at(self._shared[key]) if key in self._shared else None
 
     def at(self, number: int) -> str:

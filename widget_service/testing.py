@@ -48,6 +48,9 @@ from sqlalchemy.engine import make_url
 from widget_service import migrations
 from widget_service.db import Base
 
+# Who writes a plugin sees what differs where one of its assertions fails.
+pytest.register_assert_rewrite("widget_service.conformance")
+
 PASSWORD = "correct horse battery staple"  # noqa: S105  (of users that only tests have)
 PLUGINS = ("widget_service.auth", "widget_service.widgets", "widget_service.docs")
 # Hashes as cheap as Argon2 allows: tests log in often.
