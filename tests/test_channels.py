@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from processes import PATIENCE
 from running import Running
 from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
 from waitress.task import WSGITask
 
+from widget_service import workers
 from widget_service.channels import Channel, Drain, Parser, Task
 
 LARGE = b"x" * 5_000_000
@@ -167,6 +169,107 @@ def test_it_sends_parts_in_their_order_to_a_client_that_listens_slowly(serve):
         received = response.read(len(LARGE) // 2)
         listened.set()
         assert received + response.read() == b"".join(parts)
+
+
+def test_it_answers_both_where_the_first_expects_to_go_on_and_has_no_body(serve):
+    seen = []
+
+    def notes(environ, start_response):
+        seen.append((environ["PATH_INFO"], environ["HTTP_HOST"], environ.get("HTTP_X")))
+        return application(environ, start_response)
+
+    made = serve(notes)
+    with socket.create_connection(("127.0.0.1", made.port), PATIENCE) as client:
+        client.sendall(
+            b"GET /1 HTTP/1.1\r\nHost: a\r\nX: 1\r\nExpect: 100-continue\r\n\r\n"
+            b"DELETE /2 HTTP/1.1\r\nHost: b\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
+        )
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    assert seen == [("/1", "a", "1"), ("/2", "b", None)]
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert b"100 Continue" not in received
+
+
+def test_one_thread_at_a_time_sends_what_is_left(monkeypatch, serve):
+    alone = []
+
+    def flush(channel, *_arguments, **_options):
+        alone.append(channel.outbuf_lock._is_owned())  # noqa: SLF001  (nothing else shows it)
+        return original(channel, *_arguments, **_options)
+
+    original = HTTPChannel._flush_some  # noqa: SLF001  (where it is waitress's)
+    monkeypatch.setattr(HTTPChannel, "_flush_some", flush)
+    made = serve(application)
+    with made.connect() as client:
+        client.request("GET", "/large")
+        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_for(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
+        assert client.getresponse().read() == LARGE
+    assert alone
+    assert all(alone)
+
+
+def test_nobody_waits_for_one_that_does_not_end_while_there_is_a_thread(monkeypatch, serve):
+    monkeypatch.setattr(workers, "AT_ONCE", 0.05)
+    gates = {"/long": threading.Event(), "/longer": threading.Event()}
+
+    def waits(environ, start_response):
+        gate = gates.get(environ["PATH_INFO"])
+        assert gate is None or gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, threads="2", asyncore_loop_timeout=str(2 * PATIENCE))
+    with made.connect() as long, made.connect() as longer, made.connect() as short:
+        long.request("GET", "/long")
+        longer.request("GET", "/longer")
+        wait_for(lambda: made.server.workers._busy == 2)  # noqa: SLF001  (nothing else shows it)
+        short.request("GET", "/short")
+        wait_for(lambda: made.server.workers.is_waited_for)
+        # They work by turns again.
+        wait_for(lambda: time.monotonic() > made.server.workers._all_until)  # noqa: SLF001
+        gates["/long"].set()
+        assert long.getresponse().read() == b"/long"
+        assert short.getresponse().read() == b"/short"
+        gates["/longer"].set()
+        assert longer.getresponse().read() == b"/longer"
+
+
+def test_it_ends_when_all_is_answered_that_was_sent_before(serve):
+    made = serve(application, drain_seconds=PATIENCE)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        client.settimeout(PATIENCE)
+        client.connect(("127.0.0.1", made.port))
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_for(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
+        # The server does not read on before the answer has left.
+        client.sendall(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+        made.server.stop()
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+    assert len(received) > len(LARGE)
+    assert received.endswith(b"\r\n\r\n/second")
+
+
+def test_somebody_looks_on_how_what_was_sent_before_gets_on(serve):
+    gate, begun = threading.Event(), threading.Event()
+
+    def waits(environ, start_response):
+        if environ["PATH_INFO"] == "/long":
+            begun.set()
+            assert gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, threads="2", asyncore_loop_timeout=str(2 * PATIENCE))
+    with socket.create_connection(("127.0.0.1", made.port), PATIENCE) as client:
+        turns = []
+        turn = made.server.workers.watch
+        made.server.workers.watch = lambda: (turns.append(begun.is_set()), turn())
+        client.sendall(
+            b"GET /short HTTP/1.1\r\nHost: a\r\n\r\nGET /long HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        wait_for(lambda: any(turns))
+        gate.set()
 
 
 def test_it_says_once_that_requests_wait(serve, caplog):

@@ -27,8 +27,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
+from transaction import TransactionManager
+from turns import others_go_on
 
-from widget_service.db import Base, UtcDateTime, utc_now
+from widget_service.db import Base, Request, UtcDateTime, utc_now
 from widget_service.engines import CONNECT_TIMEOUT, patience, without_password
 from widget_service.testing import application, new_database, statements
 
@@ -115,6 +117,16 @@ def test_it_lets_writers_of_one_process_take_turns_at_sqlite(tmp_path):
         engine = testapp.app.registry.database.write_engine
         with engine.begin(), pytest.raises(PoolTimeoutError):
             engine.connect()
+
+
+def test_others_go_on_while_somebody_waits_to_write(notes):
+    registry = notes.app.registry
+    request = Request.blank("/", method="POST")
+    request.environ["tm.active"] = True
+    request.registry, request.tm = registry, TransactionManager(explicit=True)
+    request.tm.begin()
+    assert others_go_on(lambda: request.dbsession)
+    request.tm.abort()
 
 
 def test_it_sends_one_statement_for_a_read(notes):

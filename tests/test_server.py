@@ -211,13 +211,32 @@ def test_it_waits_for_a_client_that_is_gone(tmp_path):
         (b"POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n", 413, "Request Entity Too Large"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "Bad Request"),
         (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "Bad Request"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 400, "Bad Request"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: ,\r\n\r\n", 400, "Bad Request"),
+        (b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "Bad Request"),
+        (
+            b"GET / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: x\r\n\r\n",
+            400,
+            "Bad Request",
+        ),
         (
             b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
             400,
             "Bad Request",
         ),
     ],
-    ids=["header", "broken", "body", "encoding", "chunks of old", "two lengths"],
+    ids=[
+        "header",
+        "broken",
+        "body",
+        "encoding",
+        "chunks of old",
+        "chunks of chunks",
+        "nothing",
+        "digits",
+        "kept",
+        "two lengths",
+    ],
 )
 def test_it_refuses_in_json(running, sent, status, message):
     with socket.create_connection(("127.0.0.1", running.port), PATIENCE) as client:
@@ -226,7 +245,7 @@ def test_it_refuses_in_json(running, sent, status, message):
         response.begin()
         found = response.status, response.headers["Content-Type"], json.loads(response.read())
     assert found == (status, "application/json", {"message": message})
-    assert response.headers["Connection"] == CLOSE
+    assert response.headers.get_all("Connection") == [CLOSE]
     assert "Server" not in response.headers
     # As whatever the application answers.
     assert response.headers["Access-Control-Allow-Origin"] == "*"
@@ -317,6 +336,10 @@ def test_it_serves_until_a_signal_comes():
         ({"listen": "localhost:8000 localhost:99999"}, "localhost:99999: a port is 65535 at most"),
         ({"port": "65536"}, "65536: a port is"),
         ({"listen": "localhost:8000", "port": "8000"}, "port"),
+        (
+            {"trusted_proxy": "a", "trusted_proxy_count": "1", "threads": "x"},
+            "start: threads = x: is no whole number",
+        ),
     ],
 )
 def test_it_says_which_option_is_wrong(options, named):

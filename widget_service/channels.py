@@ -8,6 +8,7 @@ is left to waitress.
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from contextlib import suppress
 from functools import lru_cache
@@ -31,14 +32,17 @@ from widget_service.rendering import dump_json
 # Where the application finds out that its server is about to stop: True, or not there.
 DRAINING = "widget_service.draining"
 
-# HTTP/1.1 and a path, perhaps with a query, in ASCII.
-ORDINARY = re.compile(rb"([A-Z]+) ((/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
+# No body, HTTP/1.1 and a path, perhaps with a query, in ASCII.
+ORDINARY = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) ((/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
 # A client sends the same header fields again and again. Those of so many requests are remembered,
 # if they have no more bytes than that.
 REMEMBERED = 500
 LARGEST_REMEMBERED = 2048
+MOST_FIELDS = 40
 # Fields that say how to read on.
 FRAMING = {"CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
+# The values of that field; empty where they go on in the next line.
+CODINGS = re.compile(rb"^transfer-encoding:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
 class Drain:
@@ -127,6 +131,7 @@ class Refusal(ErrorTask):
         # Scripts of any origin may read it: there is nothing in it.
         self.response_headers.append(("Access-Control-Allow-Origin", "*"))
         self.response_headers.extend((*ALWAYS, JSON_POLICY))
+        self.request.headers["CONNECTION"] = "close"
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
@@ -139,16 +144,18 @@ class Parser(HTTPRequestParser):
         """:raises ParsingError: where the body ends is not clear (RFC 9112, 6.1)"""
         line, _, fields = header_plus.partition(b"\r\n")
         ordinary = ORDINARY.fullmatch(line)
-        if ordinary and len(fields) <= LARGEST_REMEMBERED:
+        if ordinary and len(fields) <= LARGEST_REMEMBERED and fields.count(b"\n") <= MOST_FIELDS:
             headers = _headers(fields)
             if headers is not None:
                 self._take(ordinary, headers)
                 return
+        # Another one, or two of them: 501 to waitress, or nothing, but it is the client's mistake.
+        if [each.strip().lower() for each in CODINGS.findall(fields)] not in ([], [b"chunked"]):
+            raise ParsingError("Transfer-Encoding must be chunked")
         try:
             super().parse_header(header_plus)
-        except TransferEncodingNotImplemented as error:
-            # 501 to waitress, but it is the client's mistake: nobody has offered to decode it.
-            raise ParsingError(*error.args) from None
+        except ValueError:
+            raise ParsingError("a number has more digits than Python reads") from None
         # To HTTP/1.0 there is no such coding; to the other versions waitress has taken it off.
         if "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("Transfer-Encoding in HTTP/1.0")
@@ -172,8 +179,8 @@ class Parser(HTTPRequestParser):
     def received(self, data: bytes) -> int:
         """How many of the bytes belong to this request."""
         consumed = super().received(data)
-        if self.error:
-            # Whoever is refused is not asked to go on and send the body.
+        if self.error or self.completed:
+            # Whoever is refused is not asked to go on and send the body, nor who has sent all.
             self.expect_continue = False
         return consumed  # type: ignore[no-any-return]
 
@@ -184,7 +191,7 @@ def _headers(fields: bytes) -> dict[str, str] | None:
     parser = HTTPRequestParser(Adjustments())
     try:
         parser.parse_header(b"GET / HTTP/1.0\r\n" + fields)
-    except (ParsingError, TransferEncodingNotImplemented):
+    except (ParsingError, TransferEncodingNotImplemented, ValueError):
         return None
     headers: dict[str, str] = parser.headers
     return None if _ends_connection(headers) or FRAMING & headers.keys() else headers
@@ -209,6 +216,9 @@ class Channel(HTTPChannel):
         self.server.served.channel = self
         try:
             super().service()
+            if self.requests:
+                # Sent before it was answered. Somebody has to look on how that gets on.
+                self.server.trigger.pull_trigger()
         except BaseException:
             # Not an error of the application's, which is answered: an end that it wants to bring
             # about, or a mistake of ours.
@@ -248,7 +258,19 @@ class Channel(HTTPChannel):
                     sent = self.send(data, do_close=False)
         return sent + super().write_soon(data[sent:])  # type: ignore[no-any-return]
 
+    def _flush_some(self, *args: Any, **options: Any) -> Any:
+        # The loop believes itself alone where no request is left, but a thread may be at its end.
+        with self.outbuf_lock:
+            return super()._flush_some(*args, **options)
+
     @property
     def is_idle(self) -> bool:
-        """Nothing was received that is not answered, nothing is to be sent."""
-        return not (self.requests or self.request or self.total_outbufs_len)
+        """Nothing was received that is not answered, nothing is to be sent, and nothing waits to
+        be received: to close the connection then would take away the end of the last answer.
+        """
+        return not (self.requests or self.request or self.total_outbufs_len or self._has_received())
+
+    def _has_received(self) -> bool:
+        with suppress(OSError):
+            return bool(self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return False

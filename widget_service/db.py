@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 from widget_service.fields import Flag, Text
 from widget_service.settings import importable, setting
+from widget_service.workers import step_aside
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -125,6 +126,8 @@ class Request(PyramidRequest):
         """
         if not self.environ.get("tm.active"):
             raise RuntimeError(f"a {self.method} request has no transaction: use request.read")
+        # The engine does so when it has a connection. It may take long to get one.
+        step_aside()
         session = RequestSession(self.registry)
         # Now, and as one that writes: the events by which zope.sqlalchemy would find out by itself
         # are dear to listen to for each request, and there are none of Core statements.

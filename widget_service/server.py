@@ -25,6 +25,7 @@ import resource
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -35,7 +36,7 @@ from waitress.server import BaseWSGIServer, create_server
 
 from widget_service.channels import Channel, Drain
 from widget_service.loop import Loop
-from widget_service.workers import Workers
+from widget_service.workers import TURN, Workers
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ class Server:
 
     def _poll(self, timeout: float) -> None:
         # They stop accepting, and begin again, and ask themselves for how long others are idle.
-        self._loop.turn(timeout, self._listeners)
+        self._loop.turn(TURN if self.workers.is_waited_for else timeout, self._listeners)
         self.workers.watch()
 
     def _wake(self) -> None:
@@ -220,14 +221,10 @@ def _cannot_start(global_config: Mapping[str, str], why: str) -> SystemExit:
 
 def _check(options: Mapping[str, Any]) -> None:
     """:raises ValueError: an option is wrong; the message names it"""
-    for name, value in options.items():
-        try:
-            Adjustments(**{name: value})
-        except ValueError as error:
-            reason = "is no whole number" if "invalid literal for int" in str(error) else error
-            raise ValueError(f"{name} = {value}: {reason}") from None
-    # Those that do not go together.
-    Adjustments(**options)
+    try:
+        Adjustments(**options)
+    except ValueError as error:
+        raise ValueError(_named(options, str(error))) from None
     if int(options.get("threads", 1)) < 1:
         raise ValueError(f"threads = {options['threads']}: there must be one at least")
     for address in [*str(options.get("listen", "")).split(), f":{options.get('port', '')}"]:
@@ -235,6 +232,19 @@ def _check(options: Mapping[str, Any]) -> None:
         # The system would take the remainder.
         if port.isdecimal() and int(port) > LAST_PORT:
             raise ValueError(f"{address.lstrip(':')}: a port is {LAST_PORT} at most")
+
+
+def _named(options: Mapping[str, Any], reason: str) -> str:
+    """What is wrong, with the name of the option that is wrong by itself."""
+    said = "is no whole number" if reason.startswith("invalid literal for int") else reason
+    with warnings.catch_warnings(action="ignore"):  # of those that need others
+        for name, value in options.items():
+            try:
+                Adjustments(**{name: value})
+            except ValueError as error:
+                if str(error) == reason:
+                    return f"{name} = {value}: {said}"
+    return said
 
 
 def _seconds(options: dict[str, Any], name: str, default: float) -> float:

@@ -101,6 +101,11 @@ class Workers:
         """Nobody works, and nothing waits for it."""
         return not self._busy
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Is there something that nobody has begun with?"""
+        return bool(self._waiting)
+
     def add_task(self, task: Any) -> None:
         """Have a task served."""
         with self._lock:
@@ -114,7 +119,8 @@ class Workers:
     def watch(self) -> None:
         """Look on while tasks are served by turns; let all of them begin, if that does not get on.
 
-        Whoever adds tasks has to call it, or some may wait for one that does not end.
+        Whoever adds tasks has to call it, again and again while they are waited for, or some may
+        wait for one that does not end.
         """
         with self._lock:
             if not self._is_taken():

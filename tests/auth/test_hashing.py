@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -119,6 +120,29 @@ def test_it_goes_on_after_a_failure():
 def test_others_go_on_while_it_hashes():
     gate = Gate(1, 0, 0)
     assert others_go_on(lambda: gate.run(int))
+
+
+def test_it_hashes_in_a_process_that_was_forked():
+    gate = Gate(1, 0, 0)
+    # A thread that the other process will not have.
+    gate.run(int)
+    with warnings.catch_warnings():
+        # Of threads that may hold a lock; this one holds none.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if not child:
+        thread = threading.Thread(target=lambda: os._exit(gate.run(int, 42)), daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
+
+
+def test_nobody_is_inside_where_it_begins_anew():
+    gate = Gate(1, 0, 0)
+    gate.inside = 1
+    hashing._begin_anew()  # noqa: SLF001  (in the child of a fork, otherwise)
+    assert gate.run(int) == 0
 
 
 def niceness():

@@ -10,6 +10,7 @@ import itertools
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -38,15 +39,21 @@ class Gate:
         :param niceness: how far every thread but one stands back, as of nice(1)
         """
         self.concurrency = concurrency
-        # How many hash or wait.
-        self.inside = 0
         self._most = concurrency + queue
         self._wait = wait
+        self._niceness = niceness
+        self.begin()
+        GATES.add(self)
+
+    def begin(self) -> None:
+        """Have nobody inside."""
+        # How many hash or wait.
+        self.inside = 0
         self._lock = threading.Lock()
         # One has its share of a busy processor. More get on where there is a processor to spare.
-        shares = itertools.chain([0], itertools.repeat(niceness))
+        shares = itertools.chain([0], itertools.repeat(self._niceness))
         self._threads = ThreadPoolExecutor(
-            concurrency, "hashing", initializer=_stand_back, initargs=(shares,)
+            self.concurrency, "hashing", initializer=_stand_back, initargs=(shares,)
         )
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -66,6 +73,18 @@ class Gate:
         finally:
             with self._lock:
                 self.inside -= 1
+
+
+GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    # A process that was forked has the threads of the other one by name only.
+    for gate in GATES:
+        gate.begin()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _result(future: Future[Any], wait: float | None) -> Any:
