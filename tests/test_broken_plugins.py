@@ -31,6 +31,21 @@ def includeme(config):
     config.add_command("bake", print, help="bake it")
 """
 
+# A service whose schema is the class, and one that looks for what is never read.
+ASKING = """
+import colander
+from widget_service.rest import Service
+class Schema(colander.MappingSchema):
+    bdy = colander.MappingSchema()
+service = Service("asking", "/asking")
+@service.post(schema={schema})
+def post_asking(request):
+    return {{}}
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(service)
+"""
+
 CASES = {
     "plugins that are not there": Case(
         text("docs.titel = 1", plugins=[*OURS, "gadgts", "widget_service.widgts"]),
@@ -49,6 +64,20 @@ CASES = {
             Mistake("docs.titel", "1", "did you mean docs.title?"),
         ],
         modules={"raising": plugin('config.add_route("nowhere")')},
+    ),
+    "a schema that is a class": Case(
+        text(plugins=[*OURS, "asking"]),
+        [
+            Mistake(
+                "pyramid.includes", "asking", "POST of asking: schema=<class 'asking.Schema'> is"
+            )
+        ],
+        modules={"asking": ASKING.format(schema="Schema")},
+    ),
+    "a schema of what is not read": Case(
+        text(plugins=[*OURS, "asking"]),
+        [Mistake("pyramid.includes", "asking", "POST of asking: its schema has bdy; what is")],
+        modules={"asking": ASKING.format(schema="Schema()")},
     ),
     "a plugin with a syntax error": Case(
         text(plugins=[*OURS, "illiterate"]),

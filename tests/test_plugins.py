@@ -1,6 +1,9 @@
 """What is plugged in: the listing, permissions, and what is closed to whom."""
 
+import importlib
+import re
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -214,3 +217,12 @@ def test_it_lets_methods_of_one_path_be_routes_of_their_own(write_plugin):
         "    config.add_route('write', '/doors', request_method='POST')\n",
     )
     assert registry_of("widget_service.auth", "doors")
+
+
+def test_the_names_that_a_plugin_needs_are_where_the_documentation_says():
+    text = (Path(__file__).parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(widget_service\.\w+)` \| (.+) \|$", text, re.MULTILINE)
+    assert len(rows) > 5
+    for module, names in rows:
+        for name in re.findall(r"`(\w+)`", names):
+            assert hasattr(importlib.import_module(module), name), (module, name)

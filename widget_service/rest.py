@@ -34,6 +34,7 @@ from cornice.service import DEFAULT_FILTERS
 from cornice.util import ContentTypePredicate, current_service
 from cornice.validators import colander_validator
 from pyramid.events import NewRequest
+from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import exception_response
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -51,6 +52,9 @@ from widget_service.fields import Text, TimeZone, WholeNumber
 from widget_service.settings import setting
 
 View = TypeVar("View", bound=Callable[..., Any])
+
+# What is read of a request.
+LOCATIONS = {"body", "querystring", "path"}
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -245,7 +249,10 @@ def add_rest_service(config: Any, service: Service, *, prefix: str | None = None
     Two services on one path are a configuration conflict that names both.
 
     :param prefix: the path that it is below; that of the API by default
+    :raises ConfigurationError: the schema of a view is none, or looks where nobody reads
     """
+    for method, _view, options in service.definitions:
+        _check_schema(f"{method} of {service.name}", options.get("schema"))
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
     methods = allowed(service.defined_methods)
@@ -261,6 +268,19 @@ def add_rest_service(config: Any, service: Service, *, prefix: str | None = None
         request_method="OPTIONS",
         permission=NO_PERMISSION_REQUIRED,
     )
+
+
+def _check_schema(view: str, schema: Any) -> None:
+    if schema is None:
+        return
+    if not isinstance(schema, colander.SchemaNode):
+        raise ConfigurationError(f"{view}: schema={schema!r} is no instance of a schema")
+    unread = {node.name for node in schema.children} - LOCATIONS
+    if unread:
+        raise ConfigurationError(
+            f"{view}: its schema has {', '.join(sorted(unread))}; what is read of a request is "
+            f"{', '.join(sorted(LOCATIONS))}"
+        )
 
 
 def _options(request: Any, methods: str) -> Any:
