@@ -180,7 +180,7 @@ class RequestSession(Session):
 
 def is_unsafe(request: PyramidRequest) -> bool:
     """Does the request get a transaction? (pyramid_tm's activate hook; RFC 9110, 9.2.1)"""
-    return request.method not in SAFE_METHODS
+    return request.environ["REQUEST_METHOD"] not in SAFE_METHODS
 
 
 def pshell_setup(env: dict[str, Any]) -> Iterator[None]:

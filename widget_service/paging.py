@@ -232,7 +232,9 @@ def path_of(request: Any, path: str) -> str:
 
     By hand, as ``route_path`` for each row of a list is slow.
     """
-    return f"{quote(request.script_name)}{settings.of(request.registry, 'rest').prefix}{path}"
+    # Mostly there is none.
+    mounted = quote(request.script_name) if request.environ.get("SCRIPT_NAME") else ""
+    return f"{mounted}{settings.of(request.registry, 'rest').prefix}{path}"
 
 
 def answer(

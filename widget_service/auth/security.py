@@ -96,7 +96,7 @@ class BearerPolicy:
     def _look_up(self, request: Any) -> Identity | TokenRefused | None:
         codec = self._registry.codec
         try:
-            token = tokens.bearer(request.headers.get("Authorization"))
+            token = tokens.bearer(request.environ.get("HTTP_AUTHORIZATION"))
             if token is None:
                 return None
             signed = codec.read(token)
