@@ -20,6 +20,7 @@ sqlalchemy.url = {url}
 database.migrate_at_start = true
 database.lock_timeout = {lock_timeout}
 database.answer_timeout = 5000
+auth.hash_queue = 16
 jwt.private_key = 0123456789abcdef-only-tests-sign-with-it
 # Hashes as cheap as Argon2 allows.
 passlib.argon2__time_cost = 1
@@ -125,6 +126,10 @@ class Cluster:
     def pids(self):
         """The processes' numbers."""
         return [server.process.pid for _stack, server in self._servers.values()]
+
+
+# Threads that hash begin when they are needed, not all of them at once.
+HASHING = 2
 
 
 def eventually(holds, seconds=PATIENCE):

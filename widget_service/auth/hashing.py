@@ -12,7 +12,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -66,13 +66,27 @@ class Gate:
                 raise Busy
             wait = self._wait if self.inside >= self.concurrency else None
             self.inside += 1
+        future = self._threads.submit(self._call, function, args)
+        step_aside()
         try:
-            future = self._threads.submit(function, *args)
-            step_aside()
-            return _result(future, wait)
+            return future.result(wait)
+        except TimeoutError:
+            if future.cancel():
+                self._leave()
+                raise Busy from None
+        # It has begun.
+        return future.result()
+
+    def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        try:
+            return function(*args)
         finally:
-            with self._lock:
-                self.inside -= 1
+            # Before anybody knows the result: who does may come again.
+            self._leave()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self.inside -= 1
 
 
 GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
@@ -85,16 +99,6 @@ def _begin_anew() -> None:
 
 
 os.register_at_fork(after_in_child=_begin_anew)
-
-
-def _result(future: Future[Any], wait: float | None) -> Any:
-    try:
-        return future.result(wait)
-    except TimeoutError:
-        if future.cancel():
-            raise Busy from None
-    # It has begun.
-    return future.result()
 
 
 def _stand_back(niceness: Iterator[int]) -> None:
