@@ -15,9 +15,10 @@ import pytest
 import time_machine
 from processes import PATIENCE
 from running import Running
+from turns import wait_until
 from waitress.channel import HTTPChannel
 
-from widget_service import workers
+from widget_service import server, workers
 from widget_service.channels import Channel
 
 LARGE = b"x" * 5_000_000
@@ -196,8 +197,8 @@ def test_one_thread_at_a_time_sends_what_is_left(monkeypatch, serve):
     made = serve(application)
     with made.connect() as client:
         client.request("GET", "/large")
-        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
-        wait_for(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
+        (channel,) = wait_until(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_until(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
         assert client.getresponse().read() == LARGE
     assert alone
     assert all(alone)
@@ -216,11 +217,11 @@ def test_nobody_waits_for_one_that_does_not_end_while_there_is_a_thread(monkeypa
     with made.connect() as long, made.connect() as longer, made.connect() as short:
         long.request("GET", "/long")
         longer.request("GET", "/longer")
-        wait_for(lambda: made.server.workers._busy == 2)  # noqa: SLF001  (nothing else shows it)
+        wait_until(lambda: made.server.workers._busy == 2)  # noqa: SLF001  (nothing else shows it)
         short.request("GET", "/short")
-        wait_for(lambda: made.server.workers.is_waited_for)
+        wait_until(lambda: made.server.workers.is_waited_for)
         # They work by turns again.
-        wait_for(lambda: time.monotonic() > made.server.workers._all_until)  # noqa: SLF001
+        wait_until(lambda: time.monotonic() > made.server.workers._all_until)  # noqa: SLF001
         gates["/long"].set()
         assert long.getresponse().read() == b"/long"
         assert short.getresponse().read() == b"/short"
@@ -228,18 +229,23 @@ def test_nobody_waits_for_one_that_does_not_end_while_there_is_a_thread(monkeypa
         assert longer.getresponse().read() == b"/longer"
 
 
-def test_it_ends_when_all_is_answered_that_was_sent_before(serve):
+def test_it_ends_when_all_is_answered_that_was_sent_before(serve, monkeypatch):
+    monkeypatch.setattr(server, "LINGER", 0)
     made = serve(application, drain_seconds=PATIENCE)
+    closing, close_idle = threading.Event(), made.server._close_idle  # noqa: SLF001
+    made.server._close_idle = lambda: (closing.set(), close_idle())[1]  # noqa: SLF001
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         client.settimeout(PATIENCE)
         client.connect(("127.0.0.1", made.port))
         client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
-        wait_for(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
+        (channel,) = wait_until(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_until(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
         # The server does not read on before the answer has left.
         client.sendall(b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
         made.server.stop()
+        # It closes whatever it takes for idle; once that is heard, this connection may look so.
+        assert closing.wait(PATIENCE)
         received = b"".join(iter(lambda: client.recv(65536), b""))
     assert len(received) > len(LARGE)
     assert received.endswith(b"\r\n\r\n/second")
@@ -262,7 +268,7 @@ def test_somebody_looks_on_how_what_was_sent_before_gets_on(serve):
         client.sendall(
             b"GET /short HTTP/1.1\r\nHost: a\r\n\r\nGET /long HTTP/1.1\r\nHost: a\r\n\r\n"
         )
-        wait_for(lambda: any(turns))
+        wait_until(lambda: any(turns))
         gate.set()
 
 
@@ -364,9 +370,9 @@ def test_it_ends_a_connection_on_which_nothing_happens(serve):
     made = serve(waits, cleanup_interval="1")
     with made.connect() as idle, made.connect() as busy:
         ask(idle)
-        wait_for(lambda: made.server.workers.is_idle)
+        wait_until(lambda: made.server.workers.is_idle)
         busy.request("GET", "/busy")
-        wait_for(lambda: any(each.requests for each in made.server._channels()))  # noqa: SLF001
+        wait_until(lambda: any(each.requests for each in made.server._channels()))  # noqa: SLF001
         with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
             assert idle.sock.recv(1) == b""
             gate.set()
@@ -377,10 +383,10 @@ def test_it_ends_a_connection_to_somebody_who_does_not_listen(serve):
     made = serve(application, cleanup_interval="1")
     with made.connect() as client:
         client.request("GET", "/large")
-        (channel,) = wait_for(made.server._channels)  # noqa: SLF001  (nothing else shows it)
-        wait_for(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
+        (channel,) = wait_until(made.server._channels)  # noqa: SLF001  (nothing else shows it)
+        wait_until(lambda: channel.total_outbufs_len and made.server.workers.is_idle)
         with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
-            wait_for(lambda: not channel.connected)
+            wait_until(lambda: not channel.connected)
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             client.getresponse().read()
 
@@ -400,15 +406,6 @@ def test_it_does_not_wait_for_a_worker_that_waits_for_the_loop(serve):
             asks.start()
             asks.join(PATIENCE)
             assert not asks.is_alive()
-
-
-def wait_for(condition):
-    """What a function answers, once that is something."""
-    for _each in range(1_000_000):
-        if found := condition():
-            return found
-        time.sleep(0)
-    raise AssertionError(condition)
 
 
 def test_it_answers_everybody(serve):

@@ -9,10 +9,10 @@ from widget_service.workers import Workers
 
 
 def wait_until(condition):
-    """Wait for what nothing tells of."""
+    """What a function answers, once that is something; for what nothing tells of."""
     for _each in range(1_000_000):
-        if condition():
-            return
+        if found := condition():
+            return found
         time.sleep(0)
     raise AssertionError(condition)
 
