@@ -13,7 +13,7 @@ PASSWORD = "correct horse battery staple"
 # Signs the tokens of every server.
 KEY = "bench-0vGZ3kq8nXw5sYtR7pLcB1mJ4hDfA6eU2"
 # Argon2id: passes, KiB, threads, for every server; and a salt as long as Django wants it.
-ARGON2 = {"time_cost": 2, "memory_cost": 19456, "parallelism": 1}
+ARGON2 = {"time_cost": 5, "memory_cost": 7168, "parallelism": 1}
 SALT_LENGTH = 22
 
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)

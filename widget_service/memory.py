@@ -23,9 +23,9 @@ def be_sparing() -> None:
 
     By itself glibc gives threads arenas of their own, up to eight for each processor, so that what
     one has freed others cannot use. And it raises the threshold to the size of the first large
-    block that is freed: it would keep the 19 MiB of a hash by Argon2, once for each arena. To give
-    them back costs a hash the pages that it has to ask for, about a third of its time; but logins
-    are rare.
+    block that is freed: it would keep the 7 MiB of a hash by Argon2, once for each arena. To give
+    them back costs a hash the pages that it has to ask for, a tenth of its time; but logins are
+    rare.
     """
     said = _said_by_the_operator()
     # Other libraries of C have no such thing, or no such habit.

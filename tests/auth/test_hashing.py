@@ -1,7 +1,6 @@
 """Hashing behind a gate: nobody waits without end, and reads are answered meanwhile."""
 
 import os
-import sys
 import threading
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -148,35 +147,6 @@ def test_nobody_is_inside_where_it_begins_anew():
     assert gate.run(int) == 0
 
 
-def niceness():
-    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities on Linux")
-def test_all_but_one_stand_back_for_others(threads):
-    before, gate, together = niceness(), Gate(3, 0, 0, niceness=4), threading.Barrier(3)
-
-    def hash_together():
-        together.wait(PATIENCE)
-        return niceness()
-
-    found = [threads.submit(gate.run, hash_together) for _ in range(3)]
-    assert sorted(each.result(PATIENCE) for each in found) == [before, before + 4, before + 4]
-    # Who asks for it does not.
-    assert niceness() == before
-
-
-def test_it_hashes_where_threads_cannot_stand_back(monkeypatch):
-    def refuse(_by):
-        raise PermissionError
-
-    monkeypatch.setattr(os, "nice", refuse)
-    assert Gate(1, 0, 0, niceness=3).run(int) == 0
-    monkeypatch.setattr(os, "nice", pytest.fail)
-    monkeypatch.setattr(hashing.sys, "platform", "darwin")
-    assert Gate(1, 0, 0, niceness=3).run(int) == 0
-
-
 def test_it_answers_reads_while_logins_storm_and_503_to_those_beyond(make_app, threads):
     client = make_app({"auth.hash_concurrency": "2", "auth.hash_queue": "0"})
     user = client.sign_up("user@example.com")
@@ -203,6 +173,6 @@ def test_it_answers_reads_while_logins_storm_and_503_to_those_beyond(make_app, t
     assert client.post(LOGIN, fields).status_int == 200
 
 
-@pytest.mark.parametrize(("settings", "inside"), [({}, 2), ({"auth.hash_concurrency": "9"}, 9)])
+@pytest.mark.parametrize(("settings", "inside"), [({}, 1), ({"auth.hash_concurrency": "9"}, 9)])
 def test_it_hashes_as_much_at_a_time_as_it_is_told(make_app, settings, inside):
     assert make_app(settings).registry.passwords.gate.concurrency == inside

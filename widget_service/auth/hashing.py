@@ -6,14 +6,11 @@ take all threads, nothing else would be answered while somebody tries passwords.
 
 from __future__ import annotations
 
-import itertools
 import os
-import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 from widget_service import settings
@@ -33,15 +30,11 @@ class Busy(ServiceError):
 class Gate:
     """Threads that hash: so many, and so many requests wait for them, first come, first served."""
 
-    def __init__(self, concurrency: int, queue: int, wait: float, niceness: int = 0) -> None:
-        """
-        :param wait: seconds
-        :param niceness: how far every thread but one stands back, as of nice(1)
-        """
+    def __init__(self, concurrency: int, queue: int, wait: float) -> None:
+        """:param wait: seconds"""
         self.concurrency = concurrency
         self._most = concurrency + queue
         self._wait = wait
-        self._niceness = niceness
         self.begin()
         GATES.add(self)
 
@@ -50,11 +43,7 @@ class Gate:
         # How many hash or wait.
         self.inside = 0
         self._lock = threading.Lock()
-        # One has its share of a busy processor. More get on where there is a processor to spare.
-        shares = itertools.chain([0], itertools.repeat(self._niceness))
-        self._threads = ThreadPoolExecutor(
-            self.concurrency, "hashing", initializer=_stand_back, initargs=(shares,)
-        )
+        self._threads = ThreadPoolExecutor(self.concurrency, "hashing")
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """What a function returns, which is called when there is a thread for it.
@@ -101,13 +90,6 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-def _stand_back(niceness: Iterator[int]) -> None:
-    """Leave more of the processor to other threads, where each has a priority of its own."""
-    if sys.platform == "linux":
-        with suppress(OSError):  # a sandbox may forbid it
-            os.nice(next(niceness))
-
-
 class GatedPasswords:
     """Passwords that are hashed and verified behind a gate."""
 
@@ -142,7 +124,7 @@ class GatedPasswords:
 def includeme(config: Any) -> None:
     """Put ``registry.passwords`` behind a gate."""
     values = settings.of(config.registry, "auth")
-    gate = Gate(values.hash_concurrency, values.hash_queue, values.hash_wait, values.hash_niceness)
+    gate = Gate(values.hash_concurrency, values.hash_queue, values.hash_wait)
     passwords = getattr(config.registry, "passwords", None)
     if passwords is not None:  # None after a mistake in passlib.*
         config.registry.passwords = GatedPasswords(passwords, gate)
