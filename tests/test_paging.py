@@ -63,7 +63,8 @@ def test_it_reads_no_further_than_databases_count():
 
 def test_it_links_by_number_alone_where_no_cursor_holds_the_key():
     listing = paging.Listing(Widget.created_at, select(Widget.created_at))
-    found = [SimpleNamespace(total_items=3, created_at=utc_now())]
+    head = SimpleNamespace(total_items=3, created_at=None)
+    found = [head, SimpleNamespace(total_items=None, created_at=utc_now())]
     page = listing.page(lambda *_: found, 2, 1)
     assert (page.prev, page.next) == (paging.Target(1), paging.Target(3))
 

@@ -99,8 +99,10 @@ def rfc822(moment: datetime, zone: tzinfo = UTC) -> str:
     there = moment if moment.tzinfo is zone else moment.astimezone(zone)
     # strftime has no word of any language for %z.
     offset = "+0000" if zone is UTC else there.strftime("%z")
+    century, year = divmod(there.year, 100)
     return (
-        f"{DAYS[there.weekday()]}, {TWO[there.day]} {MONTHS[there.month - 1]} {there.year:04} "
+        f"{DAYS[there.weekday()]}, {TWO[there.day]} {MONTHS[there.month - 1]} "
+        f"{TWO[century]}{TWO[year]} "
         f"{TWO[there.hour]}:{TWO[there.minute]}:{TWO[there.second]} {offset}"
     )
 
