@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import logging
 import traceback
 from collections.abc import Iterator, Mapping
@@ -83,13 +84,16 @@ def start(config: Configurator) -> Any:
     :raises StartupError: the database is not fit, or a plugin fails
     """
     try:
-        return config.make_wsgi_app()
+        app = config.make_wsgi_app()
     except StartupError:
         raise
     except Exception as error:
         log.debug("the application cannot be made", exc_info=True)
         config.registry.settings_declared.note("start", None, *_said(error, *_included(config)))
         raise StartupError(config.registry.settings_declared.problems) from error
+    # The sources of all that configures, which Pyramid looks up where each action is from.
+    linecache.clearcache()
+    return app
 
 
 def _include(config: Configurator, plugin: str) -> None:
