@@ -9,6 +9,7 @@ commits when the view succeeded and rolls back when it answered with an error.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -83,7 +84,7 @@ def _from_text(text: str | None) -> datetime | None:
 
 def utc_now() -> datetime:
     """The time, aware, to the second: what rows keep."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return datetime.fromtimestamp(int(time.time()), UTC)
 
 
 class TransactionSettings(colander.MappingSchema):

@@ -56,9 +56,11 @@ class Compiled:
 
         :raises KeyError: one is missing
         """
-        values = {**self._given, **parameters}
-        for name, bind in self._binders.items():
-            values[name] = bind(values[name])
+        values = parameters
+        if self._given or self._binders:
+            values = {**self._given, **parameters}
+            for name, bind in self._binders.items():
+                values[name] = bind(values[name])
         return values if self._order is None else [values[name] for name in self._order]
 
     def run(self, connection: Any, values: Any) -> Sequence[Any]:
