@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, String, bindparam, delete, exists, func, insert, literal, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from widget_service.auth.accounts import Rows
@@ -23,7 +21,7 @@ from widget_service.auth.models import (
     User,
 )
 from widget_service.auth.tokens import Claims
-from widget_service.db import Base, UtcDateTime, utc_now
+from widget_service.db import Base, UtcDateTime, insert_new, insert_unless_taken, utc_now
 
 # A list of sessions is for people: whoever has more logs in by a program.
 SHOWN = 100
@@ -132,10 +130,7 @@ def log_out(session: Session, jti: str, expires_at: int, *, purge: int, leeway: 
         "expires_at": datetime.fromtimestamp(expires_at, UTC),
         "blacklisted_on": utc_now(),
     }
-    try:
-        with session.begin_nested():
-            session.execute(insert(BlacklistedToken), row)
-    except IntegrityError:
+    if not insert_new(session, BlacklistedToken, row):
         return False
     purge_expired(session, BlacklistedToken, purge, leeway)
     return True
@@ -153,11 +148,8 @@ def log_out_others(session: Session, user_id: int, current: str) -> None:
         .order_by(IssuedToken.jti)
     )
     columns = ("jti", "expires_at", "blacklisted_on")
-    # Each database has its own way to skip rows that are there already; the other one's module
-    # would take its time to load.
-    dialect = import_module(f"sqlalchemy.dialects.{session.get_bind().dialect.name}")
-    insertion = dialect.insert(BlacklistedToken).from_select(columns, others)
-    session.execute(insertion.on_conflict_do_nothing())
+    insertion = insert_unless_taken(BlacklistedToken.__table__, session.get_bind().dialect.name)
+    session.execute(insertion.from_select(columns, others))
 
 
 def purge_expired(

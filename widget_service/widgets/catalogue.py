@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from widget_service import events
 from widget_service.auth.models import User
-from widget_service.db import utc_now
+from widget_service.db import insert_new, utc_now
 from widget_service.errors import Conflict
 from widget_service.paging import Listing, Rows
 from widget_service.widgets.events import WidgetAdded, WidgetDeleted, WidgetUpdated
@@ -49,7 +49,7 @@ def lock(session: Session, name: str) -> Widget | None:
 def add(session: Session, owner_id: int, name: str, info_url: str, deadline: datetime) -> None:
     """Add a widget.
 
-    :raises Conflict: there is one of that name, perhaps since a moment ago
+    :raises Conflict: there is one of that name, perhaps since a moment ago, or no owner any more
     """
     row = {
         "name": name,
@@ -60,10 +60,11 @@ def add(session: Session, owner_id: int, name: str, info_url: str, deadline: dat
         "owner_id": owner_id,
     }
     try:
-        with session.begin_nested():
-            session.execute(insert(Widget), row)
+        added = insert_new(session, Widget, row)
     except IntegrityError:
-        raise Conflict(f"Widget name: {name} already exists, must be unique.") from None
+        raise Conflict("The owner's account is gone.") from None
+    if not added:
+        raise Conflict(f"Widget name: {name} already exists, must be unique.")
     events.publish(WidgetAdded(session, name, owner_id))
 
 

@@ -1,11 +1,11 @@
 """The workshop: what can be done with gadgets, over a session and plain values."""
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 
 from gadgets.models import Gadget
 from widget_service import settings
 from widget_service.auth.models import User
+from widget_service.db import insert_new
 from widget_service.errors import Conflict
 from widget_service.paging import Listing
 
@@ -25,12 +25,8 @@ def lock(session, code):
 
 
 def add(session, maker_id, **fields):
-    gadget = Gadget(maker_id=maker_id, **fields)
-    try:
-        with session.begin_nested():
-            session.add(gadget)
-    except IntegrityError:
-        raise Conflict(f"There is a gadget {gadget.code} already.") from None
+    if not insert_new(session, Gadget, {"maker_id": maker_id, **fields}):
+        raise Conflict(f"There is a gadget {fields['code']} already.")
 
 
 def welcome(event):
