@@ -34,8 +34,8 @@ class Held:
     def hash(self, _password):
         raise NotImplementedError
 
-    def upgraded(self, _password, _password_hash):
-        return None
+    def is_outdated(self, password_hash):
+        return password_hash == "outdated"
 
 
 @pytest.fixture
@@ -56,11 +56,17 @@ def test_it_takes_so_many_lets_so_many_wait_and_refuses_the_rest(threads):
         passwords.verify("x", "y")
     assert not held.begun.acquire(blocking=False)
     # A new hash can wait for another login.
-    assert passwords.upgraded("x", "y") is None
+    assert passwords.upgraded("x", "outdated") is None
     held.go.set()
     assert [each.result(PATIENCE) for each in (*inside, waiting)] == [True] * 3
     assert passwords.verify("x", "y")
     assert gate.inside == 0
+
+
+def test_nobody_waits_whose_hash_is_not_outdated(monkeypatch):
+    gate = Gate(1, 0, 0)
+    monkeypatch.setattr(gate, "run", pytest.fail)
+    assert GatedPasswords(Held(), gate).upgraded("x", "of today") is None
 
 
 def test_it_refuses_whoever_has_waited_for_too_long(threads):

@@ -59,9 +59,9 @@ class Passwords:
         self._context.verify(password, self._decoy)
         return False
 
-    def upgraded(self, password: str, password_hash: str) -> str | None:
-        """A new hash of a password that was verified, where the old one is outdated."""
-        return self.hash(password) if self._context.needs_update(password_hash) else None
+    def is_outdated(self, password_hash: str) -> bool:
+        """Should a hash that was verified be made anew, with today's parameters?"""
+        return bool(self._context.needs_update(password_hash))
 
 
 def includeme(config: Any) -> None:
