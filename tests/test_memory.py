@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from core import serving
 from pyramid.interfaces import INewRequest
 
+from widget_service.memory import collecting_later
 from widget_service.testing import PASSWORD
 
 WIDGETS = "/api/v1/widgets"
@@ -118,3 +119,32 @@ def test_threads_share_what_is_free(tmp_path, sparing, variables, shared):
     environ = {key: value for key, value in os.environ.items() if key not in told} | variables
     subprocess.run([sys.executable, "-c", SHARING, str(file), *sparing], check=True, env=environ)
     assert (file.read_text().count("<heap ") == 1) is shared
+
+
+OBSERVER = """
+import gc
+
+def includeme(config):
+    config.include("widget_service")
+    config.registry.collected_garbage = gc.isenabled()
+"""
+
+
+def test_it_looks_for_no_garbage_until_it_has_started(tmp_path, write_plugin):
+    write_plugin("observer", OBSERVER)
+    with serving(tmp_path, "observer") as client:
+        assert not client.app.registry.collected_garbage
+        assert gc.isenabled()
+
+
+def test_it_looks_for_garbage_after_a_failure_but_not_where_nobody_wants_it():
+    with suppress(ZeroDivisionError), collecting_later():
+        _ = 1 / 0
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with collecting_later():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -1,6 +1,7 @@
 """The server, in processes of its own: limits, its own refusals, and the end that it comes to."""
 
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -316,7 +317,10 @@ def test_it_serves_until_a_signal_comes():
         server_factory({}, listen=f"127.0.0.1:{port}")(application)
         # A second one would end the process.
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        # What was there when it began was not looked through for garbage.
+        assert gc.get_freeze_count()
     finally:
+        gc.unfreeze()
         thread.join()
         for number, handler in handlers.items():
             signal.signal(number, handler)

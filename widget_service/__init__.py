@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from widget_service import settings
+from widget_service import memory, settings
 from widget_service.assembly import configure, configure_file, start
 from widget_service.settings import StartupError
 from widget_service.sources import Source
@@ -20,7 +20,8 @@ def main(global_config: Mapping[str, str], **app_settings: str) -> Any:
     """
     file = global_config.get("__file__")
     try:
-        return start(configure(app_settings, file=file, shared=global_config))
+        with memory.collecting_later():
+            return start(configure(app_settings, file=file, shared=global_config))
     except StartupError as error:
         raise SystemExit(str(error)) from None
 

@@ -1,10 +1,12 @@
-"""How the process asks the system for memory, and when it gives it back (mallopt(3))."""
+"""How the process asks the system for memory, gives it back (mallopt(3)), and looks for garbage."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 # The parameters' numbers in glibc's malloc.h.
@@ -39,6 +41,18 @@ def _said_by_the_operator() -> set[int]:
     """What is in the variables that glibc has for it, which its functions would undo."""
     arenas = "MALLOC_ARENA_MAX" in os.environ or "arena_max" in os.getenv("GLIBC_TUNABLES", "")
     return {M_ARENA_MAX} if arenas else set()
+
+
+@contextmanager
+def collecting_later() -> Iterator[None]:
+    """A block that makes hardly anything but what stays, so that no garbage is looked for in it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def includeme(_config: Any) -> None:

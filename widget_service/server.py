@@ -20,6 +20,7 @@ One has no effect: ``asyncore_use_poll``, as the loop is another.
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 import signal
@@ -209,6 +210,9 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         server.waitress.print_listen("Serving on http://{}:{}")
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, _once(server.stop))
+        # What is there stays. To look through all of it for garbage would take 20 ms each time, for
+        # which everybody waits.
+        gc.freeze()
         server.run()
 
     return serve
