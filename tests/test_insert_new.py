@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from widget_service.auth.models import BlacklistedToken, IssuedToken, User
 from widget_service.db import insert_new, new_session
@@ -49,6 +50,30 @@ def test_whatever_is_unique_can_be_taken(session):
     assert session.execute(select(User.public_id, User.admin, User.password_version)).all() == [
         ("1", False, 0)
     ]
+
+
+def test_it_knows_the_attributes_of_the_model(session):
+    with pytest.raises(AttributeError, match="remark"):
+        insert_new(session, BlacklistedToken, {**revoked("a"), "remark": "lost"})
+    assert session.scalars(select(BlacklistedToken.jti)).all() == []
+
+
+def test_a_column_may_have_another_name_than_its_attribute():
+    class Local(DeclarativeBase):
+        pass
+
+    class Named(Local):
+        __tablename__ = "named"
+        code: Mapped[str] = mapped_column("key", primary_key=True)
+        note: Mapped[str] = mapped_column("remark")
+
+    engine = create_engine("sqlite://")
+    Local.metadata.create_all(engine)
+    with Session(engine) as session:
+        assert insert_new(session, Named, {"code": "a", "note": "kept"})
+        assert not insert_new(session, Named, {"code": "a", "note": "lost"})
+        assert session.scalars(select(Named.note)).all() == ["kept"]
+    engine.dispose()
 
 
 def test_it_raises_what_breaks_another_rule(session):

@@ -1,18 +1,35 @@
 """Pages of any list, without a request. What they are over HTTP is in tests of widgets."""
 
 from contextlib import closing
-from types import SimpleNamespace
+from datetime import datetime
+from typing import NamedTuple
 
 import colander
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import String, TypeDecorator, case, insert, literal, select, text, type_coerce
 
 from widget_service import paging
+from widget_service.auth.models import User
 from widget_service.cursors import Cursor
-from widget_service.db import utc_now
+from widget_service.db import new_session, utc_now
 from widget_service.testing import Client, application, ini_text
+from widget_service.widgets import catalogue
 from widget_service.widgets.catalogue import WIDGETS
 from widget_service.widgets.models import Widget
+
+
+class Found(NamedTuple):
+    """A row of a list of widgets, as the database answers it."""
+
+    id: int | None
+    total: int
+
+
+class Dated(NamedTuple):
+    """A row of a list whose key is a moment."""
+
+    created_at: datetime
+    total: int
 
 
 @pytest.mark.parametrize(
@@ -54,7 +71,7 @@ def test_it_reads_no_further_than_databases_count():
 
     def rows(_statement, parameters):
         asked.append(parameters)
-        return [SimpleNamespace(total_items=0, id=None)]
+        return [Found(None, 0)]
 
     page = WIDGETS.page(rows, 2**63 - 1, 100)
     assert (page.items, page.total) == ([], 0)
@@ -63,10 +80,68 @@ def test_it_reads_no_further_than_databases_count():
 
 def test_it_links_by_number_alone_where_no_cursor_holds_the_key():
     listing = paging.Listing(Widget.created_at, select(Widget.created_at))
-    head = SimpleNamespace(total_items=3, created_at=None)
-    found = [head, SimpleNamespace(total_items=None, created_at=utc_now())]
-    page = listing.page(lambda *_: found, 2, 1)
+    page = listing.page(lambda *_: [Dated(utc_now(), 3)], 2, 1)
     assert (page.prev, page.next) == (paging.Target(1), paging.Target(3))
+
+
+ID = object()
+
+
+class Split(TypeDecorator):
+    """A type that nothing but a text can be made of."""
+
+    impl = String
+    cache_ok = True
+
+    def process_result_value(self, value, _dialect):
+        return value.split("-")
+
+
+@pytest.fixture
+def five(admin):
+    """A session of an application that has five widgets."""
+    with new_session(admin.registry) as session:
+        owner_id = session.scalar(select(User.id))
+        for number in range(5):
+            catalogue.add(session, owner_id, f"w-{number}", "http://example.com", utc_now())
+        session.commit()
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("shown", "values"),
+    [
+        (select(Widget.id, type_coerce(Widget.name, Split())), (ID, ["w", "4"])),
+        (select(Widget.id, Widget.version + 1), (ID, 2)),
+        (select(literal("x"), Widget.id, case((Widget.version == 1, "y"))), ("x", ID, "y")),
+        (
+            select(Widget.id, literal("x").label("total_items"), literal("y").label("behind")),
+            (ID, "x", "y"),
+        ),
+        (select(Widget.name, Widget.id).distinct(), ("w-4", ID)),
+        (select(Widget.id, Widget.name).order_by(Widget.name.desc()), (ID, "w-4")),
+        (select(Widget.id, User.id, User.email).join(User), (ID,)),
+    ],
+)
+@pytest.mark.parametrize("road", ["read", "session"])
+def test_a_list_shows_whatever_can_be_selected(five, admin, shown, values, road):
+    def run(statement, parameters):
+        return five.execute(statement, parameters).fetchall()
+
+    rows = admin.registry.database.read if road == "read" else run
+    listing = paging.Listing(Widget.id, shown)
+    page = listing.page(rows, 2, 2)
+    pages = [page]
+    for relation in ("prev", "next", "next"):
+        number, cursor = getattr(page, relation)
+        page = listing.page(rows, number, 2, cursor)
+        pages.append(page)
+    first = pages[1].items[0].id
+    shown_ids = [[row.id - first for row in each.items] for each in pages]
+    assert shown_ids == [[2, 3], [0, 1], [2, 3], [4]]
+    assert {each.total for each in pages} == {5}
+    (last,) = page.items
+    assert last[: len(values)] == tuple(last.id if each is ID else each for each in values)
 
 
 @pytest.fixture

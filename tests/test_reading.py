@@ -6,7 +6,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Integer, String, bindparam, create_engine, func, literal, select, text, union
+from sqlalchemy import (
+    Float,
+    Integer,
+    Numeric,
+    String,
+    bindparam,
+    cast,
+    create_engine,
+    func,
+    literal,
+    select,
+    text,
+    union,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 from turns import others_go_on
@@ -36,6 +49,7 @@ def registry(client):
         (select(User.email).where(User.admin.in_([False])), {}),
         (select(func.count()).select_from(User), None),
         (select(literal("50 % of it", String).label("share")), {}),
+        (select(cast(literal("1.50"), Numeric(10, 2)), cast(literal("0.5"), Float)), {}),
         (union(select(User.id), select(literal(7, Integer))).order_by("id"), {}),
         (text("SELECT count(*) AS n FROM site_user WHERE admin = :admin"), {"admin": False}),
         (NOBODY, {}),

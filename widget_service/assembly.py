@@ -91,8 +91,10 @@ def start(config: Configurator) -> Any:
         log.debug("the application cannot be made", exc_info=True)
         config.registry.settings_declared.note("start", None, *_said(error, *_included(config)))
         raise StartupError(config.registry.settings_declared.problems) from error
-    # The sources of all that configures, which Pyramid looks up where each action is from.
-    linecache.clearcache()
+    # The sources of all that configures, which Pyramid looks up where each action is from. They can
+    # be read again, but for those that were generated.
+    for name in [each for each in linecache.cache if not each.startswith("<")]:
+        del linecache.cache[name]
     return app
 
 

@@ -36,7 +36,9 @@ NOT_FOUND = (
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 INTERNAL = "Internal Server Error"
 UNAVAILABLE = "The service is temporarily unavailable. Please try again later."
+REFERENCE = "It refers to something that is not there any more, or something refers to it."
 RETRY_AFTER = "1"
+FOREIGN_KEY_VIOLATION = "23503"
 
 
 class ServiceError(Exception):
@@ -198,7 +200,12 @@ def unavailable(error: Exception, request: Any) -> Response:
 
 
 def database_error(error: DBAPIError, request: Any) -> Response:
-    """503 where it may work later, 500 for a statement that is wrong."""
+    """503 where it may work later, 409 for what refers to nothing, 500 for a wrong statement."""
+    if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION:
+        # On PostgreSQL others may delete meanwhile what was just read; on SQLite nobody can, so
+        # there it is a mistake.
+        log.info("refused by a foreign key: %s %s", request.method, _path(request))
+        return respond(409, {"message": REFERENCE})
     # To SQLite a mistake in a statement is operational, too.
     mistaken = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     if error.connection_invalidated or (isinstance(error, OperationalError) and not mistaken):

@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import Connection, OperationalError
 from psycopg.abc import PQGen
+from psycopg.errors import InFailedSqlTransaction
 from psycopg.pq import TransactionStatus
 
 # How much longer than the server itself allows a statement, in seconds: it should be the one that
@@ -36,6 +37,16 @@ class PatientConnection(Connection[Any]):
                 # Whatever is sent next, even to roll back, would wait for that answer.
                 self.close()
             raise
+
+    def commit(self) -> None:
+        """As psycopg's, for a transaction in which nothing failed.
+
+        :raises psycopg.errors.InFailedSqlTransaction: something did. The server would roll back,
+            and call that an answer; whoever has caught the error would believe that all is kept
+        """
+        if self.pgconn.transaction_status == TransactionStatus.INERROR:
+            raise InFailedSqlTransaction("a statement of the transaction failed: nothing is kept")
+        super().commit()
 
 
 def connector(answer_timeout: int) -> Callable[..., PatientConnection]:

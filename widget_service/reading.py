@@ -45,11 +45,10 @@ class Compiled:
         # Drivers take values in an order, or by name.
         self._order = compiled.positiontup
         self._row = _row_type([column.keyname for column in columns])
-        self._decoders = [
-            (index, decode)
-            for index, column in enumerate(columns)
-            if (decode := column.type._cached_result_processor(dialect, None))  # noqa: SLF001
-        ]
+        self._dialect = dialect
+        self._types = [column.type for column in columns]
+        # Known when the driver has said what the columns are.
+        self._decoders: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def values(self, parameters: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them.
@@ -69,15 +68,26 @@ class Compiled:
         try:
             cursor.execute(self.text, values)
             fetched = cursor.fetchall()
+            decoders = self._decoders
+            if decoders is None:
+                decoders = self._decoders = self._decoders_of(cursor.description)
         finally:
             cursor.close()
-        if self._decoders:
+        if decoders:
             # In place of a function for each row: a list has many.
             fetched = [[*row] for row in fetched]
-            for index, decode in self._decoders:
+            for index, decode in decoders:
                 for row in fetched:
                     row[index] = decode(row[index])
         return [*map(self._row, fetched)]
+
+    def _decoders_of(self, description: Sequence[Any]) -> list[tuple[int, Callable[[Any], Any]]]:
+        """What makes Python's values of the driver's, by the place of the column."""
+        return [
+            (index, decode)
+            for index, (kind, said) in enumerate(zip(self._types, description, strict=True))
+            if (decode := kind._cached_result_processor(self._dialect, said[1]))  # noqa: SLF001
+        ]
 
 
 class Reader:

@@ -73,8 +73,3 @@ def test_it_reads_a_page_in_the_order_of_creation(session, add, number, names):
     page = catalogue.WIDGETS.page(read(session), number, 2)
     assert [row.name for row in page.items] == names
     assert (page.number, page.size, page.total, page.pages, page.last) == (number, 2, 5, 3, 3)
-
-
-def test_it_refuses_a_widget_of_an_account_that_is_gone(session):
-    with pytest.raises(Conflict, match="The owner's account is gone"):
-        catalogue.add(session, 1000, "first", URL, DEADLINE)

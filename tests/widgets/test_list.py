@@ -339,4 +339,4 @@ def test_it_costs_two_statements_whatever_its_length(user, fill):
         with statements(user.registry) as sent:
             assert len(names(user.get(link(1, 100)))) == count
         assert len(sent) == 2
-        assert re.match("WITH total", sent[1])
+        assert re.match("WITH list_total", sent[1])

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from widget_service import events
@@ -49,7 +48,7 @@ def lock(session: Session, name: str) -> Widget | None:
 def add(session: Session, owner_id: int, name: str, info_url: str, deadline: datetime) -> None:
     """Add a widget.
 
-    :raises Conflict: there is one of that name, perhaps since a moment ago, or no owner any more
+    :raises Conflict: there is one of that name, perhaps since a moment ago
     """
     row = {
         "name": name,
@@ -59,11 +58,7 @@ def add(session: Session, owner_id: int, name: str, info_url: str, deadline: dat
         "version": 1,
         "owner_id": owner_id,
     }
-    try:
-        added = insert_new(session, Widget, row)
-    except IntegrityError:
-        raise Conflict("The owner's account is gone.") from None
-    if not added:
+    if not insert_new(session, Widget, row):
         raise Conflict(f"Widget name: {name} already exists, must be unique.")
     events.publish(WidgetAdded(session, name, owner_id))
 

@@ -1,5 +1,6 @@
 """A plugin with tables, open to everybody: what it writes may be refused late."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from pyramid.authorization import Allow, Everyone
@@ -18,6 +19,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from widget_service.db import Base, UtcDateTime
@@ -140,6 +142,19 @@ def clear(session):
     session.execute(update(Note).values(text="0"))
 
 
+def orphan(session):
+    """Refer to what is not there."""
+    core(session)
+    session.execute(insert(Tag).values(note_id=-1))
+
+
+def swallowed(session):
+    """Hide that a statement has failed."""
+    core(session)
+    with suppress(IntegrityError):
+        session.execute(text("INSERT INTO note (id, text) SELECT id, text FROM note"))
+
+
 def late(session):
     """Use the session once more when the transaction is over."""
     core(session)
@@ -149,7 +164,7 @@ DEEDS = {
     deed.__name__: deed
     for deed in (
         core, textual, orm, dangling, nested, bug, conflict, returned, answered, die, increase,
-        clear, late, early, undo,
+        clear, late, early, undo, orphan, swallowed,
     )
 }  # fmt: skip
 
