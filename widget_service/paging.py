@@ -191,8 +191,7 @@ def _statement(
     # Which rows, on the key alone, before any join: that is what a deep page costs.
     items = shown.where(key.in_(select(chosen.c[key.key]))).order_by(None).add_columns(*said)
     names = shown.selected_columns.keys()
-    nulls = [null().label(name) if name == key.key else null() for name in names]
-    nothing = select(*nulls, *said).where(~exists().select_from(chosen))
+    nothing = select(*(null() for _ in names), *said).where(~exists().select_from(chosen))
     whole: CompoundSelect[Any] = union_all(items, nothing)
     # The key's place in the list, as another column may have the same name.
     return whole.order_by(literal_column(str(names.index(key.key) + 1)))
