@@ -18,6 +18,11 @@ from widget_service.widgets.catalogue import WIDGETS
 from widget_service.widgets.models import Widget
 
 
+def test_it_wants_its_key_among_what_it_shows():
+    with pytest.raises(ValueError, match=r"in the order of Widget\.id must have it"):
+        paging.Listing(Widget.id, select(Widget.name))
+
+
 class Found(NamedTuple):
     """A row of a list of widgets, as the database answers it."""
 

@@ -96,8 +96,9 @@ class Listing:
         :param key: the mapped column that orders the list, such as ``Gadget.id``; of numbers or
             texts, no two of them the same
         :param shown: what a row has, the key among it, joined with what it takes
+        :raises ValueError: the key is not among it
         """
-        self._key = key.key
+        self._place = _place_of(key, shown)
         self._type = key.type.python_type
         total = select(row_count.of(key.class_).label("total_items")).cte("list_total")
         # Built once: to build a statement costs more than to run it.
@@ -147,7 +148,7 @@ class Listing:
         return self._linked(page, before=before, after=after)
 
     def _items(self, found: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
-        return [] if getattr(found[0], self._key) is None else found
+        return [] if found[0][self._place] is None else found
 
     def _linked(self, page: Page, *, before: bool, after: bool) -> Page:
         """The page with its neighbours, ``before`` and ``after`` being whether it has some."""
@@ -155,7 +156,7 @@ class Listing:
         prev = Target(min(max(1, number - 1), page.last)) if before else None
         following = Target(number + 1 if page.items else 1) if after else None
         if page.items and self._type in cursors.KEYS:
-            first, last = (getattr(page.items[end], self._key) for end in (0, -1))
+            first, last = (page.items[end][self._place] for end in (0, -1))
             prev = prev and prev._replace(cursor=Cursor(cursors.BEFORE, first))
             following = following and following._replace(cursor=Cursor(cursors.AFTER, last))
         return page._replace(prev=prev, next=following)
@@ -190,11 +191,22 @@ def _statement(
         said.insert(0, _from(key, *behind).limit(1).scalar_subquery())
     # Which rows, on the key alone, before any join: that is what a deep page costs.
     items = shown.where(key.in_(select(chosen.c[key.key]))).order_by(None).add_columns(*said)
-    names = shown.selected_columns.keys()
-    nothing = select(*(null() for _ in names), *said).where(~exists().select_from(chosen))
+    nothing = select(*(null() for _ in shown.selected_columns), *said).where(
+        ~exists().select_from(chosen)
+    )
     whole: CompoundSelect[Any] = union_all(items, nothing)
-    # The key's place in the list, as another column may have the same name.
-    return whole.order_by(literal_column(str(names.index(key.key) + 1)))
+    return whole.order_by(literal_column(str(_place_of(key, shown) + 1)))
+
+
+def _place_of(key: Any, shown: Select[Any]) -> int:
+    """Where the key is in a row: its name may be that of another column, too.
+
+    :raises ValueError: it is not shown
+    """
+    names = shown.selected_columns.keys()
+    if key.key not in names:
+        raise ValueError(f"a list in the order of {key} must have it among what it shows")
+    return names.index(key.key)
 
 
 def _from(key: Any, place: Any, order: Any) -> Select[Any]:
