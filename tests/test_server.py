@@ -289,6 +289,18 @@ def test_it_answers_whom_the_system_has_let_in():
         assert client.getresponse().read() in {b"None", b"True"}
 
 
+def test_the_loop_is_there_for_as_long_as_somebody_wakes_it():
+    made = Running(application)
+    ended, shutdown = threading.Event(), made.server.workers.shutdown
+    made.server.workers.shutdown = lambda: (shutdown(), ended.set())
+    trigger = made.server._listeners[0].trigger  # noqa: SLF001  (what is waked with)
+    wake = trigger.pull_trigger
+    # Something else wakes it in between, as a client may.
+    trigger.pull_trigger = lambda: (wake(), ended.wait(PATIENCE), wake())
+    made.end()
+    assert ended.is_set()
+
+
 def test_it_leaves_unfinished_requests_alone_when_time_is_up(caplog):
     begun, gate = threading.Event(), threading.Event()
     made = Running(waiting(begun, gate), drain_seconds=0.0)

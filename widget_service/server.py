@@ -102,6 +102,8 @@ class Server:
             self.workers.shutdown()
             raise
         self._served = threading.local()
+        # A signal may come while its own thread has it.
+        self._waking = threading.RLock()
         self._listeners = [each for each in self._loop.values() if isinstance(each, BaseWSGIServer)]
         for listener in self._listeners:
             listener.channel_class = Channel
@@ -112,10 +114,11 @@ class Server:
 
     def stop(self, *_signal: Any) -> None:
         """Begin the end; from a signal, or from another thread."""
-        # Once: in the end there is no loop left to wake.
-        if not self.drain.begun:
-            self.drain.begun = True
-            self._listeners[0].trigger.pull_trigger()
+        # Once: in the end there is no loop left to wake, and its file may be somebody else's.
+        with self._waking:
+            if not self.drain.begun:
+                self.drain.begun = True
+                self._listeners[0].trigger.pull_trigger()
 
     def run(self) -> None:
         """Serve until :meth:`stop`, and then until what was begun is finished."""
@@ -176,7 +179,8 @@ class Server:
     def _end(self) -> None:
         if self._is_done():
             self.workers.shutdown()
-            wasyncore.close_all(self._loop)
+            with self._waking:
+                wasyncore.close_all(self._loop)
             log.info("drained: every request is answered")
         else:
             # Their threads end with the process; to take sockets away from them makes it worse.
