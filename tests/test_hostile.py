@@ -8,7 +8,7 @@ behind.
 import json
 import re
 from typing import NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import jsonschema
 import pytest
@@ -269,7 +269,10 @@ def check_shape(side, sent, answer):
         assert sent.method in ("HEAD", "OPTIONS") or answer.status_int in (204, 304)
         return
     assert answer.content_type == "application/json"
-    assert not GIVEN_AWAY.search(answer.body), answer.body
+    # A refusal may quote what the client has sent: a widget called .py is no file of ours.
+    own = unquote_to_bytes(sent.url) + sent.body + unquote_to_bytes(sent.body)
+    given_away = [each[0] for each in GIVEN_AWAY.finditer(answer.body) if each[0] not in own]
+    assert not given_away, answer.body
     if answer.status_int >= 400:
         assert set(answer.json) in SHAPES
     schema = side.documented(sent, answer)
