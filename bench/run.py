@@ -144,6 +144,7 @@ class Bench:
         storm = None
         if scenario.storm:
             storm = self._load(login(world), running, seconds + 1, STORM, "storm")
+            # The second more that it takes has it begin before the reads, and end after them.
             time.sleep(0.5)
         requests = scenario.requests(world)
         measured = self._load(requests, running, seconds, scenario.connections).measured()

@@ -223,6 +223,7 @@ def wait_for(process: subprocess.Popen, port: int, log: str) -> None:
         except OSError:
             if process.poll() is not None:
                 break
+            # It does not listen yet; to ask without a pause would take the processor from it.
             time.sleep(0.01)
         else:
             return

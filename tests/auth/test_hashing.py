@@ -109,9 +109,10 @@ def test_it_serves_them_as_they_came(threads):
 
     results = [threads.submit(gate.run, first)]
     assert begun.wait(PATIENCE)
+    line = gate._threads._work_queue  # noqa: SLF001  (nothing else shows who waits)
     for number in range(5):
         results.append(threads.submit(gate.run, served.append, number))
-        wait_until(lambda: gate._threads._work_queue.qsize() == len(results) - 1)  # noqa: SLF001
+        wait_until(lambda: line.qsize() == len(results) - 1)
     go.set()
     for each in results:
         each.result(PATIENCE)

@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_settings")
 django.setup()
 
 from django.core.management import call_command  # noqa: E402  (after the set-up)
-from django.db import connection  # noqa: E402
+from django.db import connection  # noqa: E402  (likewise)
 
 call_command("migrate", run_syncdb=True, fake_initial=True, verbosity=0)
 with connection.cursor() as cursor:
