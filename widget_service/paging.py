@@ -12,27 +12,15 @@ A plugin says once what a row shows, and answers a page of them::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import colander
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    CompoundSelect,
-    Row,
-    Select,
-    bindparam,
-    case,
-    exists,
-    literal_column,
-    null,
-    select,
-    union_all,
-)
+from sqlalchemy import BigInteger, Row, Select, bindparam, select
 
 from widget_service import answers, cursors, row_count, settings
+from widget_service import page_statements as statements
 from widget_service.answers import answer as key
 from widget_service.cursors import Cursor, CursorText
 from widget_service.errors import Invalid
@@ -41,14 +29,10 @@ from widget_service.settings import setting
 
 # Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
 Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
-# What selects the keys of a page.
-Keys = Select[Any] | CompoundSelect[Any]
 
 RELATIONS = ("self", "first", "prev", "next", "last")
 # The databases count no further; beyond it every page is as empty as the next one.
 MAX_OFFSET = 2**62
-# Where each row has how many there are in all, and a key from the other side of the cursor.
-TOTAL, BEHIND = -1, -2
 # To skip that many rows costs less than to look which end of the list is nearer.
 EARLY = 100
 
@@ -98,21 +82,21 @@ class Listing:
         :param shown: what a row has, the key among it, joined with what it takes
         :raises ValueError: the key is not among it
         """
-        self._place = _place_of(key, shown)
+        self._place = statements.place_of(key, shown)
         self._type = key.type.python_type
         total = select(row_count.of(key.class_).label("total_items")).cte("list_total")
         # Built once: to build a statement costs more than to run it.
-        self._early = _statement(key, shown, total, _early(key))
-        self._numbered = _statement(key, shown, total, _numbered(key, total))
+        self._early = statements.page(key, shown, total, statements.early(key))
+        self._numbered = statements.page(key, shown, total, statements.numbered(key, total))
         # An int of Python's may not fit in an INTEGER of PostgreSQL's.
         place = bindparam("key", type_=BigInteger() if self._type is int else key.type)
         after, before = (key > place, key.asc()), (key < place, key.desc())
         self._following = {
-            cursors.AFTER: _statement(
-                key, shown, total, _nearest(key, *after), (key <= place, key.desc())
+            cursors.AFTER: statements.page(
+                key, shown, total, statements.nearest(key, *after), (key <= place, key.desc())
             ),
-            cursors.BEFORE: _statement(
-                key, shown, total, _nearest(key, *before), (key >= place, key.asc())
+            cursors.BEFORE: statements.page(
+                key, shown, total, statements.nearest(key, *before), (key >= place, key.asc())
             ),
         }
 
@@ -131,7 +115,7 @@ class Listing:
         skip = min((number - 1) * size, MAX_OFFSET)
         statement = self._early if skip <= EARLY else self._numbered
         found = rows(statement, {"size": size, "skip": skip})
-        page = Page(number, size, found[0][TOTAL], self._items(found))
+        page = Page(number, size, found[0][statements.TOTAL], self._items(found))
         return self._linked(page, before=number > 1, after=number < page.last)
 
     def _page_of_cursor(self, rows: Rows, number: int, size: int, cursor: Cursor) -> Page:
@@ -139,11 +123,11 @@ class Listing:
         # One row more tells whether there are any beyond this page.
         statement = self._following[cursor.direction]
         found = rows(statement, {"size": size + 1, "key": cursor.key})
-        items, behind = self._items(found), found[0][BEHIND] is not None
+        items, behind = self._items(found), found[0][statements.BEHIND] is not None
         beyond = len(items) > size
         items = items[:size] if forwards else items[-size:]
         before, after = (behind, beyond) if forwards else (beyond, behind)
-        page = Page(number, size, found[0][TOTAL], items, cursor)
+        page = Page(number, size, found[0][statements.TOTAL], items, cursor)
         page = page._replace(number=_settled(page, before=before, after=after))
         return self._linked(page, before=before, after=after)
 
@@ -172,78 +156,6 @@ def _settled(page: Page, *, before: bool, after: bool) -> int:
     if not page.items:
         return page.last + 1
     return max(2, min(page.number, page.last - 1) if after else page.last)
-
-
-def _statement(
-    key: Any, shown: Select[Any], total: CTE, keys: Keys, behind: Any = None
-) -> CompoundSelect[Any]:
-    """The rows with these keys, or one without a key where there are none.
-
-    The total is in the same statement, so of the same moment. Not joined with the items: SQLite
-    would make a copy of them, in a third more time for a list of 100.
-
-    :param behind: what is true of rows on the other side of a cursor, and their order from it on
-    """
-    chosen = keys.cte("page_keys")
-    said = [select(total.c.total_items).scalar_subquery()]
-    if behind is not None:
-        # In an order, as EXISTS might search the whole table for the first one.
-        said.insert(0, _from(key, *behind).limit(1).scalar_subquery())
-    # Which rows, on the key alone, before any join: that is what a deep page costs.
-    items = shown.where(key.in_(select(chosen.c[key.key]))).order_by(None).add_columns(*said)
-    nothing = select(*(null() for _ in shown.selected_columns), *said).where(
-        ~exists().select_from(chosen)
-    )
-    whole: CompoundSelect[Any] = union_all(items, nothing)
-    return whole.order_by(literal_column(str(_place_of(key, shown) + 1)))
-
-
-def _place_of(key: Any, shown: Select[Any]) -> int:
-    """Where the key is in a row: its name may be that of another column, too.
-
-    :raises ValueError: it is not shown
-    """
-    names = shown.selected_columns.keys()
-    if key.key not in names:
-        raise ValueError(f"a list in the order of {key} must have it among what it shows")
-    return names.index(key.key)
-
-
-def _from(key: Any, place: Any, order: Any) -> Select[Any]:
-    """The keys from a place on, in an order."""
-    return select(key).where(place).order_by(order)
-
-
-def _nearest(key: Any, place: Any, order: Any) -> Keys:
-    """As many keys as a page has, from a place on."""
-    return _from(key, place, order).limit(bindparam("size"))
-
-
-def _size_and_skip() -> Iterator[Any]:
-    return (bindparam(name, type_=BigInteger()) for name in ("size", "skip"))
-
-
-def _early(key: Any) -> Keys:
-    """The keys of a page, counted from the first one."""
-    size, skip = _size_and_skip()
-    return select(key).order_by(key).limit(size).offset(skip)
-
-
-def _numbered(key: Any, total: CTE) -> Keys:
-    """The keys of a page, counted from the nearer end: one of two halves finds nothing."""
-    count = select(total.c.total_items).scalar_subquery()
-    size, skip = _size_and_skip()
-    # What is left from the page's first row on.
-    rest = count - skip
-    upper = case((skip <= rest, size), else_=0)
-    lower = case((skip <= rest, 0), (rest < 0, 0), (rest < size, rest), else_=size)
-    beyond = case((rest > size, rest - size), else_=0)
-    halves = (
-        select(key).order_by(key).limit(upper).offset(skip).subquery("upper_half"),
-        select(key).order_by(key.desc()).limit(lower).offset(beyond).subquery("lower_half"),
-    )
-    # The limit again, as one that PostgreSQL can plan with.
-    return union_all(*(select(half) for half in halves)).limit(bindparam("size"))
 
 
 def path_of(request: Any, path: str) -> str:
