@@ -69,17 +69,30 @@ def right(registry):
     return counted[0].count
 
 
-def test_it_is_counted_by_migrations_not_by_pages(client, begin, owner):
+def test_it_is_counted_by_migrations_not_by_pages(own):
+    registry, owner = own
+    begin = registry.database.write_engine.begin
     with begin() as connection:
         connection.execute(insert(Widget), rows(owner, "a", "b"))
-        connection.execute(update(ROW_COUNT).where(ROW_COUNT.c.slot == 0).values(change=1000))
-    assert total(client.registry) >= 1000
+        of_first = update(ROW_COUNT).where(ROW_COUNT.c.slot == 0)
+        connection.execute(of_first.values(change=ROW_COUNT.c.change + 1000))
+    assert total(registry) == 1002
     # As it is for a plugin whose list is newer than its tables.
     with begin() as connection:
         connection.execute(delete(ROW_COUNT))
-    assert total(client.registry) == 2
-    migrations.upgrade(client.registry)
-    assert right(client.registry) == 2
+    assert total(registry) == 2
+    migrations.upgrade(registry)
+    assert right(registry) == 2
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_no_link_leads_on_from_an_empty_page_though_it_be_wrong(own, number):
+    registry, _ = own
+    with registry.database.write_engine.begin() as connection:
+        connection.execute(update(ROW_COUNT).values(change=1000))
+    page = WIDGETS.page(registry.database.read, number, 5)
+    assert page.items == []
+    assert page.next is None
 
 
 def test_it_is_exact_after_statements_of_any_kind(client, begin, owner):

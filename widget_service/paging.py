@@ -116,7 +116,9 @@ class Listing:
         statement = self._early if skip <= EARLY else self._numbered
         found = rows(statement, {"size": size, "skip": skip})
         page = Page(number, size, found[0][statements.TOTAL], self._items(found))
-        return self._linked(page, before=number > 1, after=number < page.last)
+        # A total that somebody has spoilt leads nobody round in circles.
+        after = bool(page.items) and number < page.last
+        return self._linked(page, before=number > 1, after=after)
 
     def _page_of_cursor(self, rows: Rows, number: int, size: int, cursor: Cursor) -> Page:
         forwards = cursor.direction == cursors.AFTER

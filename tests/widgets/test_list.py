@@ -147,6 +147,7 @@ class TestPages:
         while answer.json["has_next"]:
             answer = check(user.get(answer.json["links"]["next"]))
             pages.append(answer)
+            assert len(pages) <= total
         seen = [name for page in pages for name in names(page)]
         assert seen == [f"w{number}" for number in range(1, total + 1)]
         assert plain(answer.json["links"]["self"]) == answer.json["links"]["last"]
@@ -211,6 +212,10 @@ class Table:
             self.rows(delete(Widget).where(Widget.name == name))
 
 
+# More than any of the tables here has: links that lead round in circles fail.
+MOST_PAGES = 200
+
+
 def follow(user, answer, relation, table, changes):
     """The names on the pages that a relation leads to; something happens before each request."""
     seen = []
@@ -221,6 +226,7 @@ def follow(user, answer, relation, table, changes):
         number = answer.json["page"]
         assert 1 <= number <= max(2, answer.json["total_pages"] + 1)
         seen.append(names(answer))
+        assert len(seen) <= MOST_PAGES
     return seen, answer
 
 
