@@ -1,6 +1,5 @@
 """The short road of reads: what it answers is what SQLAlchemy's own road answers."""
 
-import gc
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     create_engine,
+    event,
     func,
     literal,
     select,
@@ -130,19 +130,62 @@ def reading(url):
         reader.close()
 
 
-def test_it_keeps_one_connection_for_each_thread_and_closes_it_with_the_thread(registry):
-    url = registry.database.write_engine.url
-    with reading(url) as reader:
-        for _ in range(3):
-            reader.rows(NOBODY)
-        assert len(reader.connections) == 1
-        thread = threading.Thread(target=reader.rows, args=(NOBODY,))
-        thread.start()
-        thread.join()
-        gc.collect()
-        assert len(reader.connections) == 1
-        reader.close()
-        assert reader.rows(NOBODY) == []
+@pytest.fixture
+def connections(registry):
+    """A reader, and the connections that it has made so far."""
+    made = []
+    with reading(registry.database.write_engine.url) as reader:
+        event.listen(reader._engine, "connect", lambda *made_one: made.append(made_one))  # noqa: SLF001
+        yield reader, made
+
+
+def in_thread(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    thread.join()
+
+
+def test_threads_that_read_one_after_the_other_share_a_connection(connections):
+    reader, made = connections
+    for _ in range(3):
+        reader.rows(NOBODY)
+        in_thread(reader.rows, NOBODY)
+    assert len(made) == 1
+    reader.close()
+    assert reader.rows(NOBODY) == []
+    assert len(made) == 2
+
+
+def test_threads_that_read_at_one_moment_have_a_connection_each(connections, monkeypatch):
+    reader, made = connections
+    compiled = reader._compiled(NOBODY)  # noqa: SLF001
+    run = compiled.run
+
+    def while_another_reads(connection, values):
+        monkeypatch.undo()
+        in_thread(reader.rows, NOBODY)
+        return run(connection, values)
+
+    monkeypatch.setattr(compiled, "run", while_another_reads)
+    assert reader.rows(NOBODY) == []
+    assert len(made) == 2
+    reader.rows(NOBODY)
+    assert len(made) == 2
+
+
+def test_it_keeps_a_connection_whose_statement_failed(connections):
+    reader, made = connections
+    reader.rows(NOBODY)
+    with pytest.raises(DBAPIError):
+        reader.rows(text("SELECT nonsense FROM nowhere").columns(id=Integer))
+    # What it reads cannot be decoded.
+    numbers = select(cast(literal("1.50"), Numeric(10, 2)))
+    reader.rows(numbers)
+    reader._compiled(numbers)._decoders = [(0, datetime.fromisoformat)]  # noqa: SLF001
+    with pytest.raises((TypeError, ValueError)):
+        reader.rows(numbers)
+    assert reader.rows(NOBODY) == []
+    assert len(made) == 1
 
 
 def test_it_reads_again_where_the_connection_was_lost(own_database):
@@ -157,6 +200,28 @@ def test_it_reads_again_where_the_connection_was_lost(own_database):
             connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost})
         assert reader.rows(one)[0][0] == 1
         assert reader.rows(pid)[0].pid != lost
+
+
+def test_whatever_ended_one_connection_ended_all_that_nobody_uses(own_database):
+    if own_database.startswith("sqlite"):
+        return
+    pid = select(func.pg_backend_pid().label("pid"))
+    with reading(own_database) as reader:
+        made = []
+        event.listen(reader._engine, "connect", lambda *each: made.append(each))  # noqa: SLF001
+        idle = [reader._engine.raw_connection() for _ in range(3)]  # noqa: SLF001
+        reader._idle += idle  # noqa: SLF001
+        killer = create_engine(own_database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with killer.connect() as connection:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+        assert reader.rows(pid)[0].pid
+        assert len(made) == 4
+        assert not any(each.is_valid for each in idle)
 
 
 @pytest.mark.parametrize(

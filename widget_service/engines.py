@@ -94,8 +94,8 @@ class SQLAlchemySettings(colander.MappingSchema):
     pool_size = setting(
         WholeNumber(),
         5,
-        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; each "
-        "thread has one more for reading.",
+        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; there "
+        "are as many more for reading as threads have read at one moment.",
         colander.Range(1, 10_000),
     )
     max_overflow = setting(
@@ -208,8 +208,9 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         connection.execute("PRAGMA recursive_triggers = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-            # In KiB, for each thread: more makes reading no faster, as the system caches the file.
-            connection.execute("PRAGMA cache_size = -96")
+        # In KiB, for each connection. More makes neither reading nor writing faster, as the system
+        # caches the file.
+        connection.execute(f"PRAGMA cache_size = -{96 if read_only else 256}")
 
     if not read_only:
         event.listen(engine, "begin", _begin_immediate)
@@ -255,7 +256,7 @@ def patience(url: URL) -> dict[str, Any]:
 
 
 def _for_reading(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of an engine whose connections Reader keeps, one for each thread: no pool."""
+    """The options of an engine whose connections Reader keeps: no pool."""
     kept = {key: value for key, value in options.items() if not key.startswith("pool_")}
     kept.pop("max_overflow", None)
     return {**kept, "poolclass": NullPool, "isolation_level": "AUTOCOMMIT"}

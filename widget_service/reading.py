@@ -1,4 +1,4 @@
-"""Reading fast: each statement is compiled once, and runs on a connection that its thread keeps.
+"""Reading fast: each statement is compiled once, and runs on a connection that is kept for it.
 
 For what a row costs the database, SQLAlchemy's own execution is dear: a pool, events, a cache of
 compiled statements, results that can be streamed. A read that is answered in one go needs none of
@@ -8,8 +8,6 @@ same names.
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -100,9 +98,9 @@ class Reader:
         # SQLite computes in the thread itself.
         self._waits = engine.dialect.name != "sqlite"
         self._compiled = lru_cache(KEPT_STATEMENTS)(lambda each: Compiled(each, engine.dialect))
-        self._thread = threading.local()
-        # A connection is closed with its thread, or with the application.
-        self.connections: weakref.WeakSet[Any] = weakref.WeakSet()
+        # The connections that nobody uses, the one used last at the end: few threads read at the
+        # same moment, and what is used all the time has what it needs at hand.
+        self._idle: list[Any] = []
         # Called with the text of each statement: for whoever counts them.
         self.observers: list[Callable[[str], None]] = []
 
@@ -119,47 +117,54 @@ class Reader:
         for observer in self.observers:
             observer(compiled.text)
         if not compiled.is_simple:
-            with self._engine.connect() as connection:
-                return connection.execute(statement, parameters).fetchall()
+            return self._by_sqlalchemy(statement, parameters)
         values = compiled.values(parameters or {})
+        # What follows is on one page, without functions of its own: each read pays for them.
         try:
-            return compiled.run(self._connection(), values)
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connected(compiled)
+        try:
+            return compiled.run(connection.dbapi_connection, values)
         except self._error as error:
-            if not self._is_lost(error):
+            if not self._is_lost(connection, error):
                 raise self._wrapped(error, compiled, lost=False) from error
+            self._give_up(connection)
+        finally:
+            if connection.dbapi_connection is not None:
+                self._idle.append(connection)
         # The database closed it while nobody used it, or was migrated. To read twice does no harm,
         # and costs less than to try each connection before it is used.
-        try:
-            return compiled.run(self._connection(), values)
-        except self._error as error:
-            raise self._wrapped(error, compiled, lost=self._is_lost(error)) from error
+        return self._by_sqlalchemy(statement, parameters)
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        for connection in list(self.connections):
+        """Close the connections that nobody uses."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
             connection.close()
-        self._thread = threading.local()
 
-    def _connection(self) -> Any:
-        kept = getattr(self._thread, "connection", None)
-        if kept is None:
-            kept = self._thread.connection = self._engine.raw_connection()
-            self.connections.add(kept)
-        return kept.dbapi_connection
+    def _by_sqlalchemy(
+        self, statement: Executable, parameters: Mapping[str, Any] | None
+    ) -> Sequence[Any]:
+        with self._engine.connect() as connection:
+            return connection.execute(statement, parameters).fetchall()
 
-    def _is_lost(self, error: Exception) -> bool:
-        """Is the thread's connection of no more use? Then the next call makes another one."""
-        kept = getattr(self._thread, "connection", None)
+    def _connected(self, compiled: Compiled) -> Any:
+        try:
+            return self._engine.raw_connection()
+        except self._error as error:
+            raise self._wrapped(error, compiled, lost=True) from error
+
+    def _is_lost(self, connection: Any, error: Exception) -> bool:
+        """Is it of no more use?"""
         dialect: Any = self._engine.dialect
-        lost = (
-            kept is None
-            or is_stale(error)
-            or dialect.is_disconnect(error, kept.dbapi_connection, None)
-        )
-        if lost and kept is not None:
-            self._thread.connection = None
-            kept.invalidate()
-        return bool(lost)
+        return is_stale(error) or dialect.is_disconnect(error, connection.dbapi_connection, None)
+
+    def _give_up(self, connection: Any) -> None:
+        """Leave it and those that nobody uses: what happened to one happened to all."""
+        idle, self._idle = self._idle, []
+        for each in (connection, *idle):
+            each.invalidate()
 
     def _wrapped(self, error: Exception, compiled: Compiled, *, lost: bool) -> DBAPIError:
         """As SQLAlchemy raises it, so that whoever handles errors need not know two kinds."""
