@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from widget_service import memory, settings
-from widget_service.assembly import configure, configure_file, start
-from widget_service.settings import StartupError
-from widget_service.sources import Source
+from widget_service import memory
+
+with memory.importing():
+    from widget_service import settings
+    from widget_service.assembly import configure, configure_file, start
+    from widget_service.settings import StartupError
+    from widget_service.sources import Source
 
 __all__ = ["configure", "configure_file", "includeme", "main", "start"]
 
