@@ -11,7 +11,7 @@ import pytest
 from core import serving
 from pyramid.interfaces import INewRequest
 
-from widget_service.memory import collecting_later, importing
+from widget_service.memory import collecting_later
 from widget_service.testing import PASSWORD
 
 WIDGETS = "/api/v1/widgets"
@@ -148,11 +148,3 @@ def test_it_looks_for_garbage_after_a_failure_but_not_where_nobody_wants_it():
         assert not gc.isenabled()
     finally:
         gc.enable()
-
-
-def test_what_is_imported_is_not_looked_through_later():
-    with importing():
-        assert not gc.isenabled()
-        imported = [[]]
-    assert gc.isenabled()
-    assert not any(each is imported for each in gc.get_objects())

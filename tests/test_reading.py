@@ -194,11 +194,14 @@ def test_it_reads_again_where_the_connection_was_lost(own_database):
     one = select(literal(1, Integer))
     pid = select(func.pg_backend_pid().label("pid"))
     with reading(own_database) as reader:
+        row = type(reader.rows(one)[0])
         killer = create_engine(own_database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         lost = reader.rows(pid)[0].pid
         with killer.connect() as connection:
             connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost})
-        assert reader.rows(one)[0][0] == 1
+        again = reader.rows(one)
+        assert [type(each) for each in again] == [row]
+        assert again == [(1,)]
         assert reader.rows(pid)[0].pid != lost
 
 
@@ -219,7 +222,8 @@ def test_whatever_ended_one_connection_ended_all_that_nobody_uses(own_database):
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
-        assert reader.rows(pid)[0].pid
+        for _ in range(3):
+            assert reader.rows(pid)[0].pid
         assert len(made) == 4
         assert not any(each.is_valid for each in idle)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from widget_service import memory
 
-with memory.importing():
+with memory.collecting_later():
     from widget_service import settings
     from widget_service.assembly import configure, configure_file, start
     from widget_service.settings import StartupError

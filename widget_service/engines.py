@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -94,8 +96,8 @@ class SQLAlchemySettings(colander.MappingSchema):
     pool_size = setting(
         WholeNumber(),
         5,
-        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; there "
-        "are as many more for reading as threads have read at one moment.",
+        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; for "
+        "reading it keeps as many more as there have been reads at one moment.",
         colander.Range(1, 10_000),
     )
     max_overflow = setting(
@@ -114,7 +116,7 @@ class SQLAlchemySettings(colander.MappingSchema):
     pool_recycle = setting(
         WholeNumber(),
         -1,
-        "After how many seconds a connection is replaced; -1 for never.",
+        "After how many seconds a connection for writing is replaced; -1 for never.",
         colander.Range(-1, 86400),
     )
     pool_pre_ping = setting(
@@ -151,6 +153,9 @@ class Database:
         self.read_engine = make(read_only=True)
         self.reader = Reader(self.read_engine)
         self.read = self.reader.rows
+        # Connections of the process that this one was forked from.
+        self._others: Any = None
+        DATABASES.add(self)
 
     def observe(self, note: Callable[[str], None]) -> Callable[[], None]:
         """Call ``note`` with each statement that is sent, those of transactions left out.
@@ -173,10 +178,29 @@ class Database:
         return end
 
     def close(self) -> None:
-        """Give every connection back to the database."""
+        """Close the connections that nobody uses."""
         self.reader.close()
         self.write_engine.dispose()
         self.read_engine.dispose()
+
+    def begin_anew(self) -> None:
+        """Leave the connections to the process that this one was forked from.
+
+        What is still referred to is not closed: the database would be told that of the other's.
+        """
+        self._others = (self.reader.leave(), self.write_engine.pool)
+        self.write_engine.dispose(close=False)
+
+
+DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    for database in DATABASES:
+        database.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def is_sqlite(url: str) -> bool:

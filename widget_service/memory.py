@@ -55,18 +55,6 @@ def collecting_later() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def importing() -> Iterator[None]:
-    """A block that imports what stays: no garbage is looked for in it, nor among all of it later.
-
-    The service comes with some hundred thousand objects of its libraries. To look through them
-    again and again as they come takes a tenth of the time to start.
-    """
-    with collecting_later():
-        yield
-        gc.freeze()
-
-
 def includeme(_config: Any) -> None:
     """Set it for the process."""
     be_sparing()

@@ -1,4 +1,4 @@
-"""Reading fast: each statement is compiled once, and runs on a connection that is kept for it.
+"""Reading fast: each statement is compiled once, and runs on a connection kept for reading.
 
 For what a row costs the database, SQLAlchemy's own execution is dear: a pool, events, a cache of
 compiled statements, results that can be streamed. A read that is answered in one go needs none of
@@ -117,37 +117,49 @@ class Reader:
         for observer in self.observers:
             observer(compiled.text)
         if not compiled.is_simple:
-            return self._by_sqlalchemy(statement, parameters)
+            with self._engine.connect() as connection:
+                return connection.execute(statement, parameters).fetchall()
         values = compiled.values(parameters or {})
-        # What follows is on one page, without functions of its own: each read pays for them.
         try:
-            connection = self._idle.pop()
+            kept = self._idle.pop()
         except IndexError:
-            connection = self._connected(compiled)
+            return self._run(self._connected(compiled), compiled, values)
         try:
-            return compiled.run(connection.dbapi_connection, values)
-        except self._error as error:
-            if not self._is_lost(connection, error):
-                raise self._wrapped(error, compiled, lost=False) from error
-            self._give_up(connection)
-        finally:
-            if connection.dbapi_connection is not None:
-                self._idle.append(connection)
+            return self._run(kept, compiled, values)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
         # The database closed it while nobody used it, or was migrated. To read twice does no harm,
         # and costs less than to try each connection before it is used.
-        return self._by_sqlalchemy(statement, parameters)
+        return self._run(self._connected(compiled), compiled, values)
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
-        idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection in self.leave():
             connection.close()
 
-    def _by_sqlalchemy(
-        self, statement: Executable, parameters: Mapping[str, Any] | None
-    ) -> Sequence[Any]:
-        with self._engine.connect() as connection:
-            return connection.execute(statement, parameters).fetchall()
+    def leave(self) -> list[Any]:
+        """Forget the connections that nobody uses.
+
+        :returns: them, open
+        """
+        idle, self._idle = self._idle, []
+        return idle
+
+    def _run(self, connection: Any, compiled: Compiled, values: Any) -> Sequence[Any]:
+        try:
+            return compiled.run(connection.dbapi_connection, values)
+        except self._error as error:
+            lost = self._is_lost(connection, error)
+            if lost:
+                # What happened to one has mostly happened to all: a restart, or a migration.
+                for each in (connection, *self.leave()):
+                    each.invalidate()
+            raise self._wrapped(error, compiled, lost=lost) from error
+        finally:
+            # Unless it was given up.
+            if connection.dbapi_connection is not None:
+                self._idle.append(connection)
 
     def _connected(self, compiled: Compiled) -> Any:
         try:
@@ -159,12 +171,6 @@ class Reader:
         """Is it of no more use?"""
         dialect: Any = self._engine.dialect
         return is_stale(error) or dialect.is_disconnect(error, connection.dbapi_connection, None)
-
-    def _give_up(self, connection: Any) -> None:
-        """Leave it and those that nobody uses: what happened to one happened to all."""
-        idle, self._idle = self._idle, []
-        for each in (connection, *idle):
-            each.invalidate()
 
     def _wrapped(self, error: Exception, compiled: Compiled, *, lost: bool) -> DBAPIError:
         """As SQLAlchemy raises it, so that whoever handles errors need not know two kinds."""

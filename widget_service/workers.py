@@ -74,8 +74,7 @@ class Worker:
 class Workers:
     """Threads that serve tasks.
 
-    Who was idle last works next. It has a connection to the database that is warm, and who is not
-    needed has none.
+    Who was idle last works next: what it needs is at hand.
     """
 
     def __init__(self, count: int) -> None:
