@@ -21,7 +21,7 @@ MINUTE, HOUR = 60, 3600
 TWO = tuple(f"{number:02}" for number in range(100))
 
 JSON = ("Content-Type", "application/json")
-NO_CONTENT = 204
+NO_CONTENT = "204"
 OF_THE_BODY = ("content-type", "content-length", "content-md5")
 
 
@@ -52,7 +52,7 @@ def _as_text(value: Any) -> str:
 def answer(request: Any, value: Any) -> Response:
     """The response of a request whose view made ``value``: JSON, whatever the client accepts."""
     response: Response = request.response
-    if response.status_int == NO_CONTENT:
+    if response.status.startswith(NO_CONTENT):
         response.content_type = None
         return response
     body = dump_json(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from pyramid.authorization import ALL_PERMISSIONS, Allow
+from pyramid.traversal import ResourceTreeTraverser
 
 from widget_service.principals import ADMINISTRATOR
 
@@ -37,6 +38,33 @@ class Context:
         self.__parent__: Any = Root(request)
 
 
+class Arrival:
+    """Pyramid's traverser for contexts: a route that leads to one has arrived.
+
+    Unless it says itself that there is more to come, with ``*traverse`` or ``*subpath``. Pyramid's
+    own traverser would go where a header of the client's says, too (X-Vhm-Root).
+    """
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __call__(self, request: Any) -> dict[str, Any]:
+        """As :class:`pyramid.interfaces.ITraverser` wants it."""
+        context, matched = self._context, request.matchdict
+        if matched is None or "traverse" in matched or "subpath" in matched:
+            return ResourceTreeTraverser(context)(request)  # type: ignore[no-any-return]
+        return {
+            "context": context,
+            "view_name": "",
+            "subpath": (),
+            "traversed": (),
+            "virtual_root": context,
+            "virtual_root_path": (),
+            "root": context,
+        }
+
+
 def includeme(config: Any) -> None:
-    """Set Root as the default root factory."""
+    """Set Root as the default root factory, and how contexts are traversed."""
     config.set_root_factory(Root)
+    config.add_traverser(Arrival, Context)

@@ -7,7 +7,9 @@ does, in the same order.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from pyramid.exceptions import URLDecodeError
 from pyramid.interfaces import IRoutesMapper
@@ -16,7 +18,15 @@ from pyramid.urldispatch import Route, RoutesMapper
 # Where what is fixed of a pattern ends: {name} and :name, or *rest.
 VARIABLE = re.compile(r"[{:*]")
 
-Places = list[tuple[int, Route]]
+
+class Index(NamedTuple):
+    """The routes that may match, in their order."""
+
+    # By a path, and by a beginning of one that ends in a slash; whatever begins with less included.
+    whole: dict[str, list[Route]]
+    beginnings: dict[str, list[Route]]
+    # The longest of these.
+    longest: int
 
 
 class IndexedRoutes(RoutesMapper):
@@ -24,7 +34,7 @@ class IndexedRoutes(RoutesMapper):
 
     def __init__(self) -> None:
         super().__init__()
-        self._index: tuple[dict[str, Places], dict[str, Places], int] | None = None
+        self._index: Index | None = None
 
     def connect(self, *args: Any, **options: Any) -> Route:
         """Add a route."""
@@ -45,7 +55,7 @@ class IndexedRoutes(RoutesMapper):
             raise URLDecodeError(
                 error.encoding, error.object, error.start, error.end, error.reason
             ) from None
-        for _place, route in self._candidates(path):
+        for route in self._candidates(path):
             match = route.match(path)
             if match is not None:
                 info = {"match": match, "route": route}
@@ -53,33 +63,23 @@ class IndexedRoutes(RoutesMapper):
                     return info
         return {"route": None, "match": None}
 
-    def _candidates(self, path: str) -> Places:
-        """The routes that may match, in their order."""
+    def _candidates(self, path: str) -> Sequence[Route]:
         index = self._index
         if index is None:
-            index = self._index = _indexed([*self.routelist])
-        whole, beginnings, depth = index
-        found = whole.get(path, ())
-        end = 0
-        # No deeper than any pattern: a path may be nothing but slashes.
-        for _each in range(depth):
-            end = path.find("/", end) + 1
-            if not end:
-                break
-            more = beginnings.get(path[:end])
-            if more:
-                found = sorted([*found, *more], key=_place) if found else more
-        return found  # type: ignore[return-value]
+            index = self._index = _indexed(self.routelist)
+        whole, beginnings, end = index
+        found = whole.get(path)
+        end += 1
+        # From the deepest that there can be: a path may be nothing but slashes.
+        while found is None and end:
+            end = path.rfind("/", 0, end - 1) + 1
+            found = beginnings.get(path[:end])
+        return found or ()
 
 
-def _place(found: tuple[int, Route]) -> int:
-    return found[0]
-
-
-def _indexed(routes: list[Route]) -> tuple[dict[str, Places], dict[str, Places], int]:
-    """Routes by their paths, those with variables by what comes before, and how deep that is."""
-    whole: dict[str, Places] = {}
-    beginnings: dict[str, Places] = {}
+def _indexed(routes: Iterable[Route]) -> Index:
+    whole: dict[str, list[tuple[int, Route]]] = {}
+    beginnings: dict[str, list[tuple[int, Route]]] = {}
     for place, route in enumerate(routes):
         pattern = route.pattern
         if isinstance(pattern, bytes):
@@ -92,8 +92,17 @@ def _indexed(routes: list[Route]) -> tuple[dict[str, Places], dict[str, Places],
             beginnings.setdefault(beginning, []).append((place, route))
         else:
             whole.setdefault(pattern, []).append((place, route))
-    depth = max((beginning.count("/") for beginning in beginnings), default=0)
-    return whole, beginnings, depth
+
+    def of(path: str, own: Sequence[tuple[int, Route]] = ()) -> list[Route]:
+        slashes = (end for end, letter in enumerate(path, 1) if letter == "/")
+        found = [each for end in slashes for each in beginnings.get(path[:end], ())]
+        return [route for _place, route in sorted([*own, *found], key=itemgetter(0))]
+
+    return Index(
+        {path: of(path, own) for path, own in whole.items()},
+        {beginning: of(beginning) for beginning in beginnings},
+        max(map(len, beginnings), default=0),
+    )
 
 
 def includeme(config: Any) -> None:
