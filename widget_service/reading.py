@@ -91,9 +91,13 @@ class Compiled:
 class Reader:
     """Runs the statements of one application that only read."""
 
-    def __init__(self, engine: Engine) -> None:
-        """:param engine: one whose connections commit by themselves, and that keeps none"""
+    def __init__(self, engine: Engine, size: int) -> None:
+        """
+        :param engine: one whose connections commit by themselves, and that keeps none
+        :param size: how many connections to keep while nobody uses them
+        """
         self._engine = engine
+        self._size = size
         self._error: type[Exception] = engine.dialect.loaded_dbapi.Error
         # SQLite computes in the thread itself.
         self._waits = engine.dialect.name != "sqlite"
@@ -159,7 +163,10 @@ class Reader:
         finally:
             # Unless it was given up.
             if connection.dbapi_connection is not None:
-                self._idle.append(connection)
+                if len(self._idle) < self._size:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
 
     def _connected(self, compiled: Compiled) -> Any:
         try:
