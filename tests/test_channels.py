@@ -221,7 +221,7 @@ def test_nobody_waits_for_one_that_does_not_end_while_there_is_a_thread(monkeypa
         short.request("GET", "/short")
         wait_until(lambda: made.server.workers.is_waited_for)
         # They work by turns again.
-        wait_until(lambda: time.monotonic() > made.server.workers._all_until)  # noqa: SLF001
+        wait_until(lambda: time.monotonic() > made.server.workers._turns_until)  # noqa: SLF001
         gates["/long"].set()
         assert long.getresponse().read() == b"/long"
         assert short.getresponse().read() == b"/short"

@@ -43,14 +43,15 @@ def test_one_works_off_what_there_is(workers, gate):
     assert len({errand.thread for errand in errands}) == 1
 
 
-def test_all_begin_where_one_does_not_get_on(workers, gate):
+def test_as_many_more_begin_where_those_at_work_do_not_get_on(workers, gate):
     errands = [Errand(lambda: gate.wait(PATIENCE)) for _each in range(12)]
     for errand in errands:
         workers.add_task(errand)
-    workers.watch()
-    wait_until(lambda: all(each.thread for each in errands[:8]))
-    assert not any(each.thread for each in errands[8:])
-    # For a while: this one need not be watched.
+    for count in (1, 2, 4, 8, 8):
+        wait_until(lambda count=count: sum(bool(each.thread) for each in errands) >= count)
+        assert not any(each.thread for each in errands[count:])
+        workers.watch()
+    # For a while: these need not be watched.
     gate.set()
     assert errands[-1].done.wait(PATIENCE)
 
@@ -74,7 +75,7 @@ def one_and_one_that_does_not_end(workers, gate):
     return errands
 
 
-def test_all_begin_where_one_waits_now_and_then(workers, gate):
+def test_another_one_begins_where_one_waits_now_and_then(workers, gate):
     _first, long, last = one_and_one_that_does_not_end(workers, gate)
     workers.watch()
     assert last.done.wait(PATIENCE)
@@ -155,7 +156,7 @@ def test_nobody_looks_on_where_all_have_stepped_aside(workers, gate):
     wait_until(lambda: not workers._is_taken())  # noqa: SLF001  (nothing else shows it)
     workers.watch()
     # It was not found to wait.
-    assert workers._all_until == 0  # noqa: SLF001
+    assert workers._turns == 1  # noqa: SLF001
     gate.set()
     assert errand.done.wait(PATIENCE)
 

@@ -3,8 +3,8 @@
 Python runs one thread at a time. Where requests only compute, one thread that works them off
 answers more of them, and sooner, than many that take Python from each other. So they take turns,
 and whoever is about to wait, for a database server or for the hash of a password, says so by
-:func:`step_aside`, and others go on. Where one waits and did not say so, that shows, and all of
-them work at once for a while.
+:func:`step_aside`, and others go on. Where one waits and did not say so, that shows, and more and
+more of them work at once for a while.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TURN = 0.005
 LONG = 0.02
 # Where the process has computed for less of that time, it has waited.
 COMPUTING = 0.7
-# How long many threads work at once after something was seen to wait, in seconds.
+# How long more threads work at once after something was seen to wait, in seconds.
 AT_ONCE = 1.0
 
 
@@ -83,8 +83,8 @@ class Workers:
         self._waiting: deque[Any] = deque()
         # How many serve a task, how many of them have stepped aside, and how many are served.
         self._busy, self._aside, self._served = count, 0, 0
-        # Until when all work at once.
-        self._all_until = 0.0
+        # How many may have the turn at once, and until when that is more than one.
+        self._turns, self._turns_until = 1, 0.0
         # Nobody's turn any more.
         self._free = threading.Condition(self._lock)
         self._next_complaint = 0.0
@@ -116,13 +116,16 @@ class Workers:
             log.warning("all %d threads are busy, requests wait", len(self._threads))
 
     def watch(self) -> None:
-        """Look on while tasks are served by turns; let all of them begin, if that does not get on.
+        """Look on while tasks are served by turns; let more of them begin, if that does not get on.
+
+        Twice as many as there are: where a shared machine stood still for a moment it looks the
+        same, and all at once would be in each other's way.
 
         Whoever adds tasks has to call it, again and again while they are waited for, or some may
         wait for one that does not end.
         """
         with self._lock:
-            if not self._is_taken():
+            if not self._is_taken() or not self._idle:
                 return
             served, began, computed = self._served, time.monotonic(), time.process_time()
             self._free.wait(TURN)
@@ -135,7 +138,8 @@ class Workers:
                     self._free.wait(LONG)
                 if served != self._served or not self._is_taken():
                     return
-            self._all_until = time.monotonic() + AT_ONCE
+            self._turns = 2 * (self._busy - self._aside)
+            self._turns_until = time.monotonic() + AT_ONCE
             self._go_on()
 
     def let_go(self, worker: Worker) -> None:
@@ -149,14 +153,15 @@ class Workers:
         """End the threads, when they have served every task."""
         with self._lock:
             self._waiting.extend([None] * len(self._threads))
-            self._all_until = float("inf")
+            self._turns, self._turns_until = len(self._threads), float("inf")
             self._go_on()
         for thread in self._threads:
             thread.join()
 
     def _is_taken(self) -> bool:
-        """Is it somebody's turn?"""
-        return self._busy > self._aside and time.monotonic() >= self._all_until
+        """Have as many the turn as may?"""
+        allowed = self._turns if time.monotonic() < self._turns_until else 1
+        return self._busy - self._aside >= allowed
 
     def _go_on(self) -> None:
         while self._waiting and self._idle and not self._is_taken():
