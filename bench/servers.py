@@ -26,7 +26,7 @@ WORK = HERE / ".data"
 # Environments that have the service in them.
 OWN = ("ours", "tools")
 
-# As many threads as waitress has; by itself it would have hundreds, each with a connection.
+# As many threads as waitress has; by itself it would have hundreds.
 GRANIAN = (
     "{bin}/granian --interface wsgi --workers 1 --blocking-threads 20 --host 127.0.0.1 "
     "--port {port} --log-level warning "

@@ -121,23 +121,22 @@ def test_it_tells_observers_each_statement(registry):
 
 
 @contextmanager
-def reading(url, size=5):
+def reading(url):
     engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    reader = Reader(engine, size)
+    reader = Reader(engine)
     try:
         yield reader
     finally:
         reader.close()
 
 
-@pytest.fixture(params=[5])
-def connections(registry, request):
-    """A reader that keeps so many connections, those it has made, and those it has closed."""
-    made, closed = [], []
-    with reading(registry.database.write_engine.url, request.param) as reader:
-        event.listen(reader._engine, "connect", lambda *each: made.append(each))  # noqa: SLF001
-        event.listen(reader._engine, "close", lambda *each: closed.append(each))  # noqa: SLF001
-        yield reader, made, closed
+@pytest.fixture
+def connections(registry):
+    """A reader, and the connections that it has made so far."""
+    made = []
+    with reading(registry.database.write_engine.url) as reader:
+        event.listen(reader._engine, "connect", lambda *made_one: made.append(made_one))  # noqa: SLF001
+        yield reader, made
 
 
 def in_thread(function, *arguments):
@@ -147,7 +146,7 @@ def in_thread(function, *arguments):
 
 
 def test_threads_that_read_one_after_the_other_share_a_connection(connections):
-    reader, made, _closed = connections
+    reader, made = connections
     for _ in range(3):
         reader.rows(NOBODY)
         in_thread(reader.rows, NOBODY)
@@ -157,9 +156,8 @@ def test_threads_that_read_one_after_the_other_share_a_connection(connections):
     assert len(made) == 2
 
 
-@pytest.fixture
-def read_while_another_reads(connections, monkeypatch):
-    reader, _made, _closed = connections
+def test_threads_that_read_at_one_moment_have_a_connection_each(connections, monkeypatch):
+    reader, made = connections
     compiled = reader._compiled(NOBODY)  # noqa: SLF001
     run = compiled.run
 
@@ -168,37 +166,15 @@ def read_while_another_reads(connections, monkeypatch):
         in_thread(reader.rows, NOBODY)
         return run(connection, values)
 
-    def read():
-        monkeypatch.setattr(compiled, "run", while_another_reads)
-        assert reader.rows(NOBODY) == []
-
-    return read
-
-
-def test_threads_that_read_at_one_moment_have_a_connection_each(
-    connections, read_while_another_reads
-):
-    reader, made, closed = connections
-    read_while_another_reads()
+    monkeypatch.setattr(compiled, "run", while_another_reads)
+    assert reader.rows(NOBODY) == []
     assert len(made) == 2
     reader.rows(NOBODY)
-    read_while_another_reads()
-    assert len(made) == 2
-    assert closed == []
-
-
-@pytest.mark.parametrize("connections", [1], indirect=True)
-def test_it_keeps_no_more_connections_than_it_is_told(connections, read_while_another_reads):
-    reader, made, closed = connections
-    read_while_another_reads()
-    assert len(made) == 2
-    assert len(closed) == 1
-    assert reader.rows(NOBODY) == []
     assert len(made) == 2
 
 
 def test_it_keeps_a_connection_whose_statement_failed(connections):
-    reader, made, _closed = connections
+    reader, made = connections
     reader.rows(NOBODY)
     with pytest.raises(DBAPIError):
         reader.rows(text("SELECT nonsense FROM nowhere").columns(id=Integer))

@@ -25,8 +25,6 @@ from widget_service.workers import step_aside
 # How long PostgreSQL's host has to answer, in seconds. The driver's own patience is two minutes.
 CONNECT_TIMEOUT = 5
 
-POOL_SIZE = 5
-
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
@@ -97,21 +95,21 @@ class SQLAlchemySettings(colander.MappingSchema):
     )
     pool_size = setting(
         WholeNumber(),
-        POOL_SIZE,
-        "Connections that each process keeps for writing (to SQLite it is one), and as many for "
-        "reading; under load there may be one for each thread that reads.",
+        5,
+        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; for "
+        "reading it keeps as many more as there have been reads at one moment.",
         colander.Range(1, 10_000),
     )
     max_overflow = setting(
         WholeNumber(),
         10,
-        "Connections to PostgreSQL for writing on top of these, under load.",
+        "Connections to PostgreSQL on top of these, under load.",
         colander.Range(0, 10_000),
     )
     pool_timeout = setting(
         WholeNumber(),
         5,
-        "How long a request waits for one to write to PostgreSQL before it is answered 503, in "
+        "How long a request waits for a connection to PostgreSQL before it is answered 503, in "
         "seconds; on SQLite that is database.lock_timeout.",
         colander.Range(0, 600),
     )
@@ -153,7 +151,7 @@ class Database:
         # It waits, for the lock on a file, for the disk or for the server.
         event.listen(self.write_engine, "checkout", lambda *_arguments: step_aside())
         self.read_engine = make(read_only=True)
-        self.reader = Reader(self.read_engine, options.get("pool_size", POOL_SIZE))
+        self.reader = Reader(self.read_engine)
         self.read = self.reader.rows
         # Connections of the process that this one was forked from.
         self._others: Any = None

@@ -91,19 +91,16 @@ class Compiled:
 class Reader:
     """Runs the statements of one application that only read."""
 
-    def __init__(self, engine: Engine, size: int) -> None:
-        """
-        :param engine: one whose connections commit by themselves, and that keeps none
-        :param size: how many connections to keep while nobody uses them
-        """
+    def __init__(self, engine: Engine) -> None:
+        """:param engine: one whose connections commit by themselves, and that keeps none"""
         self._engine = engine
-        self._size = size
         self._error: type[Exception] = engine.dialect.loaded_dbapi.Error
         # SQLite computes in the thread itself.
         self._waits = engine.dialect.name != "sqlite"
         self._compiled = lru_cache(KEPT_STATEMENTS)(lambda each: Compiled(each, engine.dialect))
         # The connections that nobody uses, the one used last at the end: few threads read at the
-        # same moment, and what is used all the time has what it needs at hand.
+        # same moment, and what is used all the time has what it needs at hand. None is closed
+        # because there are many: PostgreSQL answers three reads while it opens one.
         self._idle: list[Any] = []
         # Called with the text of each statement: for whoever counts them.
         self.observers: list[Callable[[str], None]] = []
@@ -163,10 +160,7 @@ class Reader:
         finally:
             # Unless it was given up.
             if connection.dbapi_connection is not None:
-                if len(self._idle) < self._size:
-                    self._idle.append(connection)
-                else:
-                    connection.close()
+                self._idle.append(connection)
 
     def _connected(self, compiled: Compiled) -> Any:
         try:
