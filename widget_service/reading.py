@@ -100,7 +100,7 @@ class Reader:
         self._compiled = lru_cache(KEPT_STATEMENTS)(lambda each: Compiled(each, engine.dialect))
         # The connections that nobody uses, the one used last at the end: few threads read at the
         # same moment, and what is used all the time has what it needs at hand. None is closed
-        # because there are many: PostgreSQL answers three reads while it opens one.
+        # because there are many: to open one takes PostgreSQL longer than many reads.
         self._idle: list[Any] = []
         # Called with the text of each statement: for whoever counts them.
         self.observers: list[Callable[[str], None]] = []
