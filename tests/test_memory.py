@@ -148,3 +148,26 @@ def test_it_looks_for_garbage_after_a_failure_but_not_where_nobody_wants_it():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def made_while_collecting_later():
+    with collecting_later():
+        return [[]]
+
+
+def test_what_was_made_meanwhile_counts_as_old():
+    # Of this process, which has frozen what it had when its tests began.
+    gc.unfreeze()
+    try:
+        made = made_while_collecting_later()
+        assert not any(each is made for each in gc.get_objects(generation=0))
+        assert any(each is made for each in gc.get_objects())
+    finally:
+        gc.freeze()
+
+
+def test_what_somebody_has_frozen_stays_so():
+    frozen = gc.get_freeze_count()
+    assert frozen
+    made_while_collecting_later()
+    assert gc.get_freeze_count() == frozen

@@ -52,6 +52,11 @@ def collecting_later() -> Iterator[None]:
         yield
     finally:
         if collecting:
+            # What was made counts as old, without having been looked through for that. Not where
+            # somebody keeps things out of the collector's sight: they would come into it again.
+            if not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
