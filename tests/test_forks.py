@@ -61,7 +61,7 @@ def test_the_connections_of_the_other_process_are_left_open(database, monkeypatc
     assert not own & before
     assert before < {row.pid for row in database.read(PIDS)}
     # Here they are nobody else's.
-    for_reading, pool = database._others  # noqa: SLF001
+    for_reading, pool = database._others  # noqa: SLF001  (nothing else has them)
     for connection in for_reading:
         connection.close()
     pool.dispose()

@@ -135,7 +135,7 @@ def connections(registry):
     """A reader, and the connections that it has made so far."""
     made = []
     with reading(registry.database.write_engine.url) as reader:
-        event.listen(reader._engine, "connect", lambda *made_one: made.append(made_one))  # noqa: SLF001
+        event.listen(reader._engine, "connect", lambda *each: made.append(each))  # noqa: SLF001  (to count)
         yield reader, made
 
 
@@ -158,7 +158,7 @@ def test_threads_that_read_one_after_the_other_share_a_connection(connections):
 
 def test_threads_that_read_at_one_moment_have_a_connection_each(connections, monkeypatch):
     reader, made = connections
-    compiled = reader._compiled(NOBODY)  # noqa: SLF001
+    compiled = reader._compiled(NOBODY)  # noqa: SLF001  (a moment that is hard to hit)
     run = compiled.run
 
     def while_another_reads(connection, values):
@@ -181,7 +181,7 @@ def test_it_keeps_a_connection_whose_statement_failed(connections):
     # What it reads cannot be decoded.
     numbers = select(cast(literal("1.50"), Numeric(10, 2)))
     reader.rows(numbers)
-    reader._compiled(numbers)._decoders = [(0, datetime.fromisoformat)]  # noqa: SLF001
+    reader._compiled(numbers)._decoders = [(0, datetime.fromisoformat)]  # noqa: SLF001  (as above)
     with pytest.raises((TypeError, ValueError)):
         reader.rows(numbers)
     assert reader.rows(NOBODY) == []
@@ -211,7 +211,8 @@ def test_whatever_ended_one_connection_ended_all_that_nobody_uses(own_database):
     pid = select(func.pg_backend_pid().label("pid"))
     with reading(own_database) as reader:
         made = []
-        event.listen(reader._engine, "connect", lambda *each: made.append(each))  # noqa: SLF001
+        event.listen(reader._engine, "connect", lambda *each: made.append(each))  # noqa: SLF001  (to count)
+        # As three threads leave them that have read at one moment.
         idle = [reader._engine.raw_connection() for _ in range(3)]  # noqa: SLF001
         reader._idle += idle  # noqa: SLF001
         killer = create_engine(own_database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
