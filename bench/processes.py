@@ -16,9 +16,7 @@ from databases import SQLite
 from http_json import log_in
 from load import Load
 from report import figure, table
-from scenarios import CONNECTIONS, READERS, SCENARIOS, World
-
-ONE = next(each for each in SCENARIOS if each.key == "one")
+from scenarios import CONNECTIONS, ONE, READERS, World
 
 
 def rate(url: str, count: int, rows: int, seconds: float, warmup: float) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import checks
+import growth
 import load
 import processes
 import servers
@@ -42,7 +43,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--servers", nargs="+", choices=keys, default=keys, metavar="SERVER")
     keys = [scenario.key for scenario in SCENARIOS]
     parser.add_argument("--scenarios", nargs="+", choices=keys, default=keys, metavar="SCENARIO")
-    tables = ["http", "large", "processes", "inprocess"]
+    tables = ["http", "large", "growth", "processes", "inprocess"]
     parser.add_argument("--tables", nargs="+", choices=tables, default=tables, metavar="TABLE")
     parser.add_argument("--rows", type=int, default=10_000, help="widgets of the first table")
     parser.add_argument("--large-rows", type=int, default=1_000_000, help="of the second one")
@@ -70,21 +71,13 @@ def chosen_servers(chosen: argparse.Namespace) -> list[Server]:
     return found
 
 
-def cores() -> tuple[int, int, int]:
-    """Of the server, of the load, of PostgreSQL, which has the load's where there are but two."""
-    found = sorted(os.sched_getaffinity(0))
-    if len(found) < 2:
-        raise SystemExit("the server and the load need a core each; this machine has one")
-    return found[0], found[1], found[min(2, len(found) - 1)]
-
-
 class Bench:
     """Measures servers on copies of one database."""
 
     def __init__(self, chosen: argparse.Namespace, rows: int, scenarios: list[Scenario]) -> None:
         self._chosen, self._rows, self._scenarios = chosen, rows, scenarios
         self._servers = chosen_servers(chosen)
-        self._core, self._load_core, database_core = cores()
+        self._core, self._load_core, database_core = servers.cores()
         self._database = PostgreSQL(rows, database_core) if chosen.postgresql else SQLite(rows)
         self._results: Results = defaultdict(list)
         self._memory: dict[str, list[float]] = defaultdict(list)
@@ -188,7 +181,7 @@ def main() -> None:
     if chosen.list:
         print("servers:  ", *[f"{each.key} ({each.title})" for each in SERVERS], sep="\n    ")
         print("scenarios:", *[f"{each.key} ({each.title})" for each in SCENARIOS], sep="\n    ")
-        print("tables:   http large processes inprocess")
+        print("tables:   http large growth processes inprocess")
         return
     WORK.mkdir(exist_ok=True)
     load.warn_without_wrk()
@@ -202,6 +195,9 @@ def main() -> None:
     if "large" in chosen.tables:
         large = [each for each in wanted if each.key in LARGE]
         measure(chosen, "large", chosen.large_rows, large)
+    if "growth" in chosen.tables:
+        sizes = (chosen.rows, chosen.large_rows)
+        growth.measure(sizes, chosen.rounds, chosen.seconds, chosen.warmup)
     if "processes" in chosen.tables:
         processes.measure(chosen.rows, chosen.rounds, chosen.seconds, chosen.warmup)
     if "inprocess" in chosen.tables:

@@ -122,6 +122,14 @@ def environment(name: str, database: str) -> dict[str, str]:
     }
 
 
+def cores() -> tuple[int, int, int]:
+    """Of the server, of the load, of PostgreSQL, which has the load's where there are but two."""
+    found = sorted(os.sched_getaffinity(0))
+    if len(found) < 2:
+        raise SystemExit("the server and the load need a core each; this machine has one")
+    return found[0], found[1], found[min(2, len(found) - 1)]
+
+
 def write_ini(database: str, port: int) -> Path:
     """The checkout's production.ini with another database, key and port; no rate limits."""
     WORK.mkdir(exist_ok=True)
