@@ -35,6 +35,18 @@ def test_it_makes_no_links_of_what_is_no_host(tmp_path, host):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_it_demands_a_host_of_those_who_know_the_header(tmp_path):
+    with serving(tmp_path, "plugins.echo") as testapp:
+        request = testapp.RequestClass.blank("/api/v1/echo")
+        del request.environ["HTTP_HOST"]
+        request.http_version = "HTTP/1.1"
+        answer = testapp.do_request(request, status=400)
+        text = "A request in HTTP/1.1 must have a Host header"
+        assert answer.json["errors"] == {"host": text}
+        request.http_version = "HTTP/1.0"
+        assert testapp.do_request(request, status=200).json
+
+
 @pytest.mark.parametrize("host", ["localhost:6543", "widget_service", "a.example.", "[::1]:80"])
 def test_it_answers_for_any_name_or_address(tmp_path, host):
     with serving(tmp_path, "plugins.echo") as testapp:

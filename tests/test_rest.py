@@ -233,6 +233,24 @@ def test_it_answers_415_to_other_content_types(echo, content_type):
     assert response.headers["Accept"] == f"{FORM}, multipart/form-data, {JSON}"
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "identity, gzip", "bogus"])
+def test_it_answers_415_to_what_is_compressed(echo, coding):
+    headers = {"Content-Encoding": coding}
+    # It looks like JSON, which is not believed.
+    response = echo.post(
+        "/api/v1/echo", b'{"text": "a"}', headers | {"Content-Type": JSON}, status=415
+    )
+    assert response.json == {"message": "The request body must not be compressed."}
+    # RFC 9110, 12.5.3
+    assert response.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_it_reads_what_is_not_compressed(echo, coding):
+    headers = {"Content-Encoding": coding, "Content-Type": JSON}
+    assert echo.post("/api/v1/echo", b'{"text": "a"}', headers).json["text"] == "a"
+
+
 def test_it_answers_413_above_the_limit(echo):
     assert send(echo, b"a" * LIMIT, FORM).status_int == 200
     response = send(echo, b"a" * (LIMIT + 1), FORM)

@@ -30,12 +30,17 @@ def read_body(request: Any) -> Mapping[str, Any]:
     """The fields of the body, by its content type.
 
     :raises TooLarge: more bytes than ``rest.max_body_size``
-    :raises UnsupportedMediaType: neither a form nor JSON, or not in UTF-8
+    :raises UnsupportedMediaType: neither a form nor JSON, not in UTF-8, or compressed
     :raises Invalid: the body is not what its content type says
     """
     body = _read_bytes(request, settings.of(request.registry, "rest").max_body_size)
     if not body:
         return {}
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        # RFC 9110, 12.5.3: which would do.
+        text = "The request body must not be compressed."
+        raise UnsupportedMediaType(text, {"Accept-Encoding": "identity"})
     kind, options = multipart.parse_options_header(request.headers.get("Content-Type", ""))
     charset = options.get("charset", "utf-8").lower().replace("_", "-")
     reader = _READERS.get(kind.lower())

@@ -52,10 +52,12 @@ class HostsSettings(colander.MappingSchema):
 
 
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
-    """Refuse requests for what is no host (RFC 9112, 3.2), and for other hosts."""
+    """Refuse requests for no host, or what is none (RFC 9112, 3.2), and for other hosts."""
     allowed = frozenset(name.lower() for name in settings.of(registry, "hosts").allowed)
 
     def hosts_tween(request: Any) -> Any:
+        if "HTTP_HOST" not in request.environ and request.http_version == "HTTP/1.1":
+            raise Invalid({"host": "A request in HTTP/1.1 must have a Host header"})
         host = HOST.fullmatch(request.host)
         if host is None:
             raise Invalid({"host": "The Host header is not a host name"})

@@ -34,7 +34,7 @@ ANSWERS: dict[str, tuple[type[colander.MappingSchema], str]] = {
     "404": (Bare, "There is no such object."),
     "412": (Bare, "The object is not what If-Match or If-None-Match expect."),
     "413": (Bare, "The body is too large."),
-    "415": (Bare, "The body is neither a form nor JSON, or not in UTF-8."),
+    "415": (Bare, "The body is neither a form nor JSON, not in UTF-8, or compressed."),
     "500": (Bare, "A mistake of the service."),
     "503": (Bare, "The service cannot reach its database at the moment."),
 }
