@@ -47,11 +47,15 @@ postgresql = ["psycopg[binary]>=3.3.6,<4"]
 # For tokens that are signed with EdDSA, ES256 or RS256.
 asymmetric = ["cryptography>=43,<60"]
 
+# Counts and times of requests, for Prometheus.
+metrics = ["prometheus-client>=0.21,<1"]
+
 # Where several processes throttle together. limits takes no later one.
 redis = ["redis>=6.0,<8"]
 
 test = [
     *asymmetric,
+    *metrics,
     *postgresql,
     *redis,
     "hypothesis>=6.100,<7",
@@ -108,6 +112,7 @@ setup(
         "asymmetric": asymmetric,
         "browser": browser,
         "lint": lint,
+        "metrics": metrics,
         "postgresql": postgresql,
         "redis": redis,
         "schemathesis": schemathesis,

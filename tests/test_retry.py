@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import re
 from contextlib import closing
 from functools import partial
 from io import BytesIO
@@ -238,13 +239,15 @@ CREATE TRIGGER in_the_way BEFORE INSERT ON issued_token FOR EACH ROW EXECUTE FUN
 """
 
 
-def test_hashes_audit_and_quotas_take_note_once_however_often_a_transaction_is_tried(
+def test_hashes_audit_quotas_and_metrics_take_note_once_however_often_a_transaction_is_tried(
     postgresql, tmp_path, monkeypatch, caplog
 ):
     caplog.set_level(logging.INFO, "widget_service.audit")
     with postgresql_database(postgresql, "retry_hashes") as url:
         once = {"throttle.register_address": "1/hour", "throttle.login_address": "1/hour"}
-        app = application(ini_text(url, [*PLUGINS, "widget_service.throttle"], once), tmp_path)
+        once["ops.metrics_path"] = "/metrics"
+        plugins = [*PLUGINS, "widget_service.throttle", "widget_service.ops"]
+        app = application(ini_text(url, plugins, once), tmp_path)
         hashing = []
         for name in ("hash", "verify", "upgraded"):
             monkeypatch.setattr(
@@ -261,6 +264,13 @@ def test_hashes_audit_and_quotas_take_note_once_however_often_a_transaction_is_t
             assert hashing == ["hash", "verify", "upgraded"]
             change = {"current_password": "123456", "new_password": "654321"}
             client.with_token(token).put("/api/v1/auth/password", change)
+            counted = re.findall(r'count{method="(.*)",route="(.*)",status="(.*)"} (.*)',
+                                 client.get("/metrics").text)  # fmt: skip
+        assert counted == [
+            ("POST", "/api/v1/auth/register", "201", "1.0"),
+            ("POST", "/api/v1/auth/login", "200", "1.0"),
+            ("PUT", "/api/v1/auth/password", "200", "1.0"),
+        ]
         audited = [each.message for each in caplog.records if each.name == "widget_service.audit"]
         assert [line.partition(",")[0] for line in audited] == [
             "register: success",

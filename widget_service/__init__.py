@@ -59,6 +59,7 @@ def includeme(config: Any) -> None:
     config.include(".rest")
     config.include(".paging")
     config.include(".hosts")
+    config.include(".tweens")
     # The outermost tweens, after the transaction's is there.
     config.include(".headers")
     config.include(".cors")

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 import colander
-from pyramid.config import PHASE3_CONFIG
-from pyramid.interfaces import ITweens
 
 from widget_service import settings
 from widget_service.fields import Listed, Text, WholeNumber
@@ -103,11 +101,4 @@ def includeme(config: Any) -> None:
     config.declare_settings("cors", CorsSettings())
     config.registry.exposed_headers = []
     config.add_directive("expose_headers", expose_headers)
-    # After every plugin has added its tweens: the last one added is the outermost. add_tween
-    # itself is too early for that, whenever it is called.
-    config.action("cors", _add_tween, args=(config.registry,), order=PHASE3_CONFIG + 1)
-
-
-def _add_tween(registry: Any) -> None:
-    tweens = registry.getUtility(ITweens)
-    tweens.add_implicit("widget_service.cors.tween_factory", tween_factory)
+    config.add_outermost_tween(tween_factory)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import colander
-from pyramid.config import PHASE3_CONFIG
-from pyramid.interfaces import ITweens
 
 from widget_service import settings
 from widget_service.fields import WholeNumber
@@ -77,10 +75,4 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
 def includeme(config: Any) -> None:
     """Put the tween outside of all others but the one for other origins."""
     config.declare_settings("headers", HeadersSettings())
-    # After every plugin has added its tweens: the last one added is the outermost.
-    config.action("headers", _add_tween, args=(config.registry,), order=PHASE3_CONFIG + 1)
-
-
-def _add_tween(registry: Any) -> None:
-    tweens = registry.getUtility(ITweens)
-    tweens.add_implicit("widget_service.headers.tween_factory", tween_factory)
+    config.add_outermost_tween(tween_factory)

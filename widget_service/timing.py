@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import colander
-from pyramid.config import PHASE3_CONFIG
-from pyramid.interfaces import ITweens
 
 from widget_service.fields import Flag
 from widget_service.retry import once
@@ -67,10 +65,4 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
 def includeme(config: Any) -> None:
     """Put the tween outside of all others, where it is asked for."""
     if config.declare_settings("timing", TimingSettings()).header:
-        # After every plugin has added its tweens: the last one added is the outermost.
-        config.action("timing", _add_tween, args=(config.registry,), order=PHASE3_CONFIG + 2)
-
-
-def _add_tween(registry: Any) -> None:
-    tweens = registry.getUtility(ITweens)
-    tweens.add_implicit("widget_service.timing.tween_factory", tween_factory)
+        config.add_outermost_tween(tween_factory)

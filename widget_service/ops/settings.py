@@ -11,6 +11,12 @@ from widget_service.rest import api_prefix
 from widget_service.settings import setting
 
 
+def path_or_none(node: Any, value: str) -> None:
+    """:raises colander.Invalid: ``value`` is neither empty nor a path"""
+    if value:
+        api_prefix(node, value)
+
+
 class OpsSettings(colander.MappingSchema):
     """``ops.*``"""
 
@@ -28,6 +34,13 @@ class OpsSettings(colander.MappingSchema):
     )
     version_path = setting(
         Text(), "/__version__", "The path that answers which release this is.", api_prefix
+    )
+    metrics_path = setting(
+        Text(),
+        "",
+        "The path that tells Prometheus how many requests were answered, and in what time; empty "
+        "for none. Needs widget_service[metrics].",
+        path_or_none,
     )
 
 

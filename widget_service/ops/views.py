@@ -6,6 +6,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service.errors import RETRY_AFTER, ServiceError
@@ -17,6 +18,7 @@ Public = partial(Service, permission=NO_PERMISSION_REQUIRED, documented=False)
 alive = Public("ops.alive", "/alive")
 ready = Public("ops.ready", "/ready")
 release = Public("ops.version", "/version")
+metrics = Public("ops.metrics", "/metrics")
 
 # What the server puts in the environment of requests once it is told to stop.
 DRAINING = "widget_service.draining"
@@ -58,3 +60,13 @@ def get_version(request: Any) -> dict[str, Any]:
     """Which release this is."""
     request.response.cache_control = "no-store"
     return {"name": "widget_service", "version": version("widget_service")}
+
+
+@metrics.get()
+def get_metrics(request: Any) -> Response:
+    """How much the application has answered, and in what time, for Prometheus."""
+    body, content_type = request.registry.metrics.written(request.headers.get("Accept", ""))
+    response = Response(body)
+    response.headers["Content-Type"] = content_type
+    response.cache_control = "no-store"
+    return response
