@@ -89,6 +89,11 @@ def importable(node: Any, value: str | tuple[str, ...]) -> None:
             raise colander.Invalid(node, f"{name} cannot be imported: {error}") from error
 
 
+def not_installed(package: str | None, extra: str) -> str:
+    """What is wrong with a setting that needs a package, and which extra of ours brings it."""
+    return f"needs {package}, which is not installed: pip install 'widget_service[{extra}]'"
+
+
 class CheckSettings(colander.MappingSchema):
     """``settings.*``"""
 

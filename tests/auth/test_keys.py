@@ -384,7 +384,7 @@ def test_it_says_which_package_is_missing(refusal, monkeypatch, settings):
     for name in [each for each in sys.modules if each.partition(".")[0] == "cryptography"]:
         monkeypatch.setitem(sys.modules, name, None)
     text = refusal(settings)
-    assert "needs cryptography, which is not installed: pip install widget_service[asym" in text
+    assert "needs cryptography, which is not installed: pip install 'widget_service[asym" in text
 
 
 def test_it_needs_no_cryptography_for_secrets(make, monkeypatch):

@@ -18,7 +18,6 @@ from widget_service import settings
 from widget_service.auth.settings import ADVICE, ASYMMETRIC, SYMMETRIC, key
 
 PEM = "-----BEGIN "
-MISSING = "needs cryptography, which is not installed: pip install widget_service[asymmetric]"
 # RFC 7518, 3.3.
 LEAST_RSA_BITS = 2048
 # KID: KEY, or KID ALGORITHM: KEY; a line of PEM has no colon.
@@ -147,7 +146,8 @@ def _pem(text: str, name: str, which: str = "") -> tuple[Any, Any]:
         from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  (an extra)
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  (likewise)
     except ImportError:
-        raise KeyRefused(name, f"{which}{MISSING}") from None
+        text = settings.not_installed("cryptography", "asymmetric")
+        raise KeyRefused(name, f"{which}{text}") from None
     data = text.strip().encode("utf-8")
     try:
         if "PRIVATE KEY" in text.partition("\n")[0]:

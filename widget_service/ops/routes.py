@@ -28,7 +28,7 @@ def _measure(config: Any, path: str) -> None:
 
         config.include(metrics)
     except ImportError as error:
-        text = f"needs {error.name}, which is not installed: pip install 'widget_service[metrics]'"
+        text = settings.not_installed(error.name, "metrics")
         config.refuse_setting("ops.metrics_path", text)
     except ValueError as error:
         config.refuse_setting("ops.metrics_path", str(error))

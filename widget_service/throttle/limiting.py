@@ -184,7 +184,7 @@ def includeme(config: Any) -> None:
     try:
         storage = open_storage(values.storage, values.storage_timeout / 1000)
     except ImportError as error:
-        text = f"needs {error.name}, which is not installed: pip install 'widget_service[redis]'"
+        text = settings.not_installed(error.name, "redis")
         config.refuse_setting("throttle.storage", text)
     except ValueError as error:
         config.refuse_setting("throttle.storage", str(error))
