@@ -103,6 +103,20 @@ def test_it_sends_an_answer_in_one_packet(serve, monkeypatch):
     assert sent[0].endswith(b"\r\n\r\n/found")
 
 
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_it_keeps_a_connection_on_which_an_answer_had_no_body(serve, status):
+    def nothing(_environ, start_response):
+        start_response(status, [])
+        return []
+
+    with serve(nothing).connect() as client:
+        assert ask(client) == (int(status[:3]), b"")
+        kept = client.sock
+        assert kept is not None
+        assert ask(client) == (int(status[:3]), b"")
+        assert client.sock is kept
+
+
 def test_it_sends_parts_of_an_answer_when_they_are_there(serve):
     heard = threading.Event()
 

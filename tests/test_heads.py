@@ -136,4 +136,9 @@ def test_it_writes_the_head_of_an_answer_as_waitress_does(
         task.response_headers = [*headers]
         return (task.build_response_header() or channel.head), task.close_on_finish
 
-    assert made(Task) == made(WSGITask)
+    own, (head, ends) = made(Task), made(WSGITask)
+    if status[:3] in ("204", "304") and own != (head, ends):
+        # Waitress hangs up after them, though nobody asked for it and nothing is to follow.
+        assert (version, asked.get("CONNECTION")) != ("1.1", "Close")
+        head, ends = head.replace(b"Connection: close\r\n", b""), False
+    assert own == (head, ends)

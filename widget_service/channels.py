@@ -83,7 +83,7 @@ class Task(WSGITask):
 
     def _ordinary_head(self) -> bytes:
         """What waitress would make of an answer whose end is known, on a connection that is kept;
-        nothing where that is not so.
+        nothing where that is not so. Waitress keeps none after an answer without a body.
         """
         headers = [(_capitalized(name), value) for name, value in self.response_headers]
         names = dict(headers)
@@ -91,10 +91,10 @@ class Task(WSGITask):
             self.version != "1.1"
             or _ends_connection(self.request.headers)
             or self.channel.server.adj.ident
-            or "Content-Length" not in names
+            # Where there is no body, there is no length either (RFC 9110, 8.6).
+            or self.has_body != ("Content-Length" in names)
             or "Date" in names
             or "Server" in names
-            or not self.has_body
         ):
             return b""
         headers.append(("Date", _date(int(self.start_time))))
