@@ -6,7 +6,21 @@ from typing import NamedTuple
 
 import colander
 import pytest
-from sqlalchemy import String, TypeDecorator, case, insert, literal, select, text, type_coerce
+from core import serving
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+    case,
+    insert,
+    literal,
+    select,
+    text,
+    type_coerce,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 
 from widget_service import paging
 from widget_service.auth.models import User
@@ -16,6 +30,74 @@ from widget_service.testing import Client, application, ini_text
 from widget_service.widgets import catalogue
 from widget_service.widgets.catalogue import WIDGETS
 from widget_service.widgets.models import Widget
+
+
+class Own(DeclarativeBase):
+    """Tables that no plugin has."""
+
+
+class Moment(Own):
+    """Something that is found by the moment at which it was."""
+
+    __tablename__ = "moment"
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    name: Mapped[str | None] = mapped_column(unique=True)
+    half: Mapped[int] = mapped_column()
+    place: Mapped[int] = mapped_column("position")
+    chosen: Mapped[int] = mapped_column()
+    before: Mapped[datetime | None] = mapped_column(ForeignKey("moment.at"))
+    __table_args__ = (
+        UniqueConstraint("half", "position"),
+        Index(None, "position", unique=True),
+        Index(None, "chosen", unique=True, sqlite_where=text("half = 1")),
+    )
+
+
+class Part(Own):
+    """Something with a key of two columns."""
+
+    __tablename__ = "part"
+    whole: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
+EARLIER = aliased(Moment)
+
+
+@pytest.mark.parametrize(
+    "key", [Moment.name, Moment.half, Moment.chosen, Moment.before, Part.whole, Part.number]
+)
+def test_it_wants_a_key_that_no_two_rows_share(key):
+    with pytest.raises(ValueError, match=rf"order of {key} needs it to be unique, and not null"):
+        paging.Listing(key, select(key))
+
+
+@pytest.mark.parametrize("key", [Moment.at, Moment.place])
+def test_it_takes_a_key_that_no_two_rows_share(key):
+    assert paging.Listing(key, select(key))
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (select(Moment.at).where(Moment.half == 1), "it cannot have a WHERE"),
+        (select(Moment.at).join(EARLIER, EARLIER.at == Moment.before), "moment.before, which may"),
+    ],
+)
+def test_it_wants_all_rows_of_the_table(shown, text):
+    with pytest.raises(ValueError, match=text):
+        paging.Listing(Moment.at, shown)
+
+
+def test_it_takes_what_is_joined_and_loses_no_row():
+    joined = select(Moment.at).join(EARLIER, EARLIER.at == Moment.before, isouter=True)
+    assert paging.Listing(Moment.at, joined)
+
+
+def test_it_says_so_where_rows_are_left_out_all_the_same():
+    listing = paging.Listing(Moment.at, select(Moment.at))
+    with pytest.raises(ValueError, match=r"order of Moment\.at leaves out rows that the table has"):
+        listing.page(lambda *_: [], 1, 5)
 
 
 def test_it_wants_its_key_among_what_it_shows():
@@ -84,7 +166,7 @@ def test_it_reads_no_further_than_databases_count():
 
 
 def test_it_links_by_number_alone_where_no_cursor_holds_the_key():
-    listing = paging.Listing(Widget.created_at, select(Widget.created_at))
+    listing = paging.Listing(Moment.at, select(Moment.at))
     page = listing.page(lambda *_: [Dated(utc_now(), 3)], 2, 1)
     assert (page.prev, page.next) == (paging.Target(1), paging.Target(3))
 
@@ -147,6 +229,69 @@ def test_a_list_shows_whatever_can_be_selected(five, admin, shown, values, road)
     assert {each.total for each in pages} == {5}
     (last,) = page.items
     assert last[: len(values)] == tuple(last.id if each is ID else each for each in values)
+
+
+def test_it_knows_its_key_by_what_it_is_and_not_by_its_name(five, admin):
+    listing = paging.Listing(Widget.id, select(User.id, Widget.id.label("own")).join(Widget))
+    run = admin.registry.database.read
+    page = listing.page(run, 1, 2)
+    first = page.items[0].own
+    assert [row.own - first for row in page.items] == [0, 1]
+    page = listing.page(run, page.next.number, 2, page.next.cursor)
+    assert [row.own - first for row in page.items] == [2, 3]
+
+
+FILTERED = """
+import colander
+from pyramid.security import NO_PERMISSION_REQUIRED
+from widget_service.fields import Text, WholeNumber
+from widget_service.paging import Page, PageQuery, answer
+from widget_service.rest import Service
+
+numbers = Service("numbers", "/numbers")
+query = PageQuery()["querystring"].clone()
+query.add(colander.SchemaNode(WholeNumber(), missing=0, name="from"))
+query.add(colander.SchemaNode(Text(), missing=None, name="word"))
+schema = colander.MappingSchema()
+schema.add(query)
+
+@numbers.get(permission=NO_PERMISSION_REQUIRED, schema=schema)
+def get(request):
+    asked = dict(request.validated["querystring"])
+    number, size = asked.pop("page"), asked.pop("per_page")
+    del asked["cursor"]
+    found = list(range(asked["from"], 12))
+    items = found[(number - 1) * size:][:size]
+    page = Page.numbered(number, size, len(found), items)
+    return answer(request, page, numbers.path, lambda number: {"number": number}, asked)
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(numbers)
+"""
+
+
+def test_links_of_a_filtered_list_keep_the_filter(tmp_path, write_plugin):
+    write_plugin("filtered", FILTERED)
+    with serving(tmp_path, "filtered") as testapp:
+        start = "/api/v1/numbers?page=1&per_page=5&from=1&word=a%26b"
+        page = testapp.get(start).json
+        assert page["links"] == {
+            "self": start,
+            "first": start,
+            "next": start.replace("page=1", "page=2"),
+            "last": start.replace("page=1", "page=3"),
+        }
+        found = [page]
+        while "next" in found[-1]["links"]:
+            assert len(found) < 5
+            found.append(testapp.get(found[-1]["links"]["next"]).json)
+        assert [item["number"] for each in found for item in each["items"]] == [*range(1, 12)]
+        assert testapp.get(found[-1]["links"]["prev"]).json == found[1]
+        # Past the end there is nothing, and the way back.
+        past = testapp.get("/api/v1/numbers?page=9&per_page=5&from=1").json
+        assert (past["items"], past["has_next"]) == ([], False)
+        assert past["links"]["prev"] == "/api/v1/numbers?page=3&per_page=5&from=1"
 
 
 @pytest.fixture

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Column,
     CompoundSelect,
+    Join,
+    Label,
+    PrimaryKeyConstraint,
     Select,
+    UniqueConstraint,
     bindparam,
     case,
     exists,
@@ -18,6 +23,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.sql.visitors import iterate
 
 # What selects the keys of a page.
 Keys = Select[Any] | CompoundSelect[Any]
@@ -42,7 +48,7 @@ def page(
         # In an order, as EXISTS might search the whole table for the first one.
         said.insert(0, _from(key, *behind).limit(1).scalar_subquery())
     # Which rows, on the key alone, before any join: that is what a deep page costs.
-    items = shown.where(key.in_(select(chosen.c[key.key]))).order_by(None).add_columns(*said)
+    items = shown.where(key.in_(select(chosen))).order_by(None).add_columns(*said)
     nothing = select(*(null() for _ in shown.selected_columns), *said).where(
         ~exists().select_from(chosen)
     )
@@ -51,14 +57,41 @@ def page(
 
 
 def place_of(key: Any, shown: Select[Any]) -> int:
-    """Where the key is in a row: its name may be that of another column, too.
+    """Where the key is in a row, whatever it is called there.
 
     :raises ValueError: it is not shown
     """
-    names = shown.selected_columns.keys()
-    if key.key not in names:
-        raise ValueError(f"a list in the order of {key} must have it among what it shows")
-    return names.index(key.key)
+    for place, column in enumerate(shown.selected_columns):
+        if (column.element if isinstance(column, Label) else column).compare(key.expression):
+            return place
+    raise ValueError(f"a list in the order of {key} must have it among what it shows")
+
+
+def check(key: Any, shown: Select[Any]) -> None:
+    """Is there one row for each key of the table, so that pages and the total are of them?
+
+    :raises ValueError: two rows may have one key, or a row of the table may not be shown
+    """
+    (column,) = key.property.columns
+    if column.nullable or not any([*each] == [column] for each in _unique(column.table)):
+        raise ValueError(f"a list in the order of {key} needs it to be unique, and not null")
+    if shown.whereclause is not None:
+        raise ValueError(f"a list in the order of {key} is of all rows: it cannot have a WHERE")
+    for join in (part for each in shown.get_final_froms() for part in iterate(each)):
+        if isinstance(join, Join) and not join.isouter:
+            for part in iterate(join.onclause):
+                if isinstance(part, Column) and part.foreign_keys and part.nullable:
+                    raise ValueError(f"to join by {part}, which may be null, takes an outer join")
+
+
+def _unique(table: Any) -> Iterator[Iterable[Any]]:
+    """What no two rows have alike, wholly."""
+    for each in table.constraints:
+        if isinstance(each, PrimaryKeyConstraint | UniqueConstraint):
+            yield each.columns
+    for each in table.indexes:
+        if each.unique and not any(name.endswith("_where") for name in each.dialect_kwargs):
+            yield each.columns
 
 
 def _from(key: Any, place: Any, order: Any) -> Select[Any]:

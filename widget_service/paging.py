@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import colander
 from sqlalchemy import BigInteger, Row, Select, bindparam, select
@@ -65,6 +65,22 @@ class Page(NamedTuple):
         """The number of the last page; 1 where there is none."""
         return max(1, self.pages)
 
+    @classmethod
+    def numbered(cls, number: int, size: int, total: int, items: Sequence[Row[Any]]) -> Page:
+        """A page of what is no :class:`Listing`, such as a list that is filtered, with neighbours.
+
+        :param total: how many items there are on all pages
+        """
+        page = cls(number, size, total, items)
+        # A total that somebody has spoilt leads nobody round in circles.
+        return page.beside(before=number > 1, after=bool(items) and number < page.last)
+
+    def beside(self, *, before: bool, after: bool) -> Page:
+        """The page with its neighbours, ``before`` and ``after`` being whether it has some."""
+        prev = Target(min(max(1, self.number - 1), self.last)) if before else None
+        following = Target(self.number + 1 if self.items else 1) if after else None
+        return self._replace(prev=prev, next=following)
+
 
 class Listing:
     """A list in the order of a key: that of creation, where the key counts up.
@@ -79,9 +95,13 @@ class Listing:
         """
         :param key: the mapped column that orders the list, such as ``Gadget.id``; of numbers or
             texts, no two of them the same
-        :param shown: what a row has, the key among it, joined with what it takes
-        :raises ValueError: the key is not among it
+        :param shown: what a row has, the key among it, joined with what it takes; all rows of the
+            table, so there is no WHERE, and an outer join where something may be missing
+        :raises ValueError: the key is not among it, or may be that of two rows; or rows are left
+            out
         """
+        statements.check(key, shown)
+        self._name = f"the list in the order of {key}"
         self._place = statements.place_of(key, shown)
         self._type = key.type.python_type
         total = select(row_count.of(key.class_).label("total_items")).cte("list_total")
@@ -114,38 +134,41 @@ class Listing:
     def _page_of_number(self, rows: Rows, number: int, size: int) -> Page:
         skip = min((number - 1) * size, MAX_OFFSET)
         statement = self._early if skip <= EARLY else self._numbered
-        found = rows(statement, {"size": size, "skip": skip})
-        page = Page(number, size, found[0][statements.TOTAL], self._items(found))
-        # A total that somebody has spoilt leads nobody round in circles.
-        after = bool(page.items) and number < page.last
-        return self._linked(page, before=number > 1, after=after)
+        found = self._run(rows, statement, {"size": size, "skip": skip})
+        total = found[0][statements.TOTAL]
+        return self._with_cursors(Page.numbered(number, size, total, self._items(found)))
 
     def _page_of_cursor(self, rows: Rows, number: int, size: int, cursor: Cursor) -> Page:
         forwards = cursor.direction == cursors.AFTER
         # One row more tells whether there are any beyond this page.
         statement = self._following[cursor.direction]
-        found = rows(statement, {"size": size + 1, "key": cursor.key})
+        found = self._run(rows, statement, {"size": size + 1, "key": cursor.key})
         items, behind = self._items(found), found[0][statements.BEHIND] is not None
         beyond = len(items) > size
         items = items[:size] if forwards else items[-size:]
         before, after = (behind, beyond) if forwards else (beyond, behind)
         page = Page(number, size, found[0][statements.TOTAL], items, cursor)
         page = page._replace(number=_settled(page, before=before, after=after))
-        return self._linked(page, before=before, after=after)
+        return self._with_cursors(page.beside(before=before, after=after))
+
+    def _run(self, rows: Rows, statement: Any, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        found = rows(statement, parameters)
+        if not found:
+            raise ValueError(f"{self._name} leaves out rows that the table has")
+        return found
 
     def _items(self, found: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
         return [] if found[0][self._place] is None else found
 
-    def _linked(self, page: Page, *, before: bool, after: bool) -> Page:
-        """The page with its neighbours, ``before`` and ``after`` being whether it has some."""
-        number = page.number
-        prev = Target(min(max(1, number - 1), page.last)) if before else None
-        following = Target(number + 1 if page.items else 1) if after else None
-        if page.items and self._type in cursors.KEYS:
-            first, last = (page.items[end][self._place] for end in (0, -1))
-            prev = prev and prev._replace(cursor=Cursor(cursors.BEFORE, first))
-            following = following and following._replace(cursor=Cursor(cursors.AFTER, last))
-        return page._replace(prev=prev, next=following)
+    def _with_cursors(self, page: Page) -> Page:
+        """The page with links to its neighbours that go on from its first and its last row."""
+        if not page.items or self._type not in cursors.KEYS:
+            return page
+        first, last = (page.items[end][self._place] for end in (0, -1))
+        return page._replace(
+            prev=page.prev and page.prev._replace(cursor=Cursor(cursors.BEFORE, first)),
+            next=page.next and page.next._replace(cursor=Cursor(cursors.AFTER, last)),
+        )
 
 
 def _settled(page: Page, *, before: bool, after: bool) -> int:
@@ -171,14 +194,19 @@ def path_of(request: Any, path: str) -> str:
 
 
 def answer(
-    request: Any, page: Page, path: str, show: Callable[[Any], dict[str, Any]]
+    request: Any,
+    page: Page,
+    path: str,
+    show: Callable[[Any], dict[str, Any]],
+    query: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The body of a page; its links and the total are in headers of the response as well.
 
     :param path: of the service, without the API prefix
     :param show: what clients see of a row
+    :param query: what else the client asked for, such as a filter, for the links; None is left out
     """
-    links = _links(path_of(request, path), page)
+    links = _links(path_of(request, path), page, query or {})
     request.response.headers["Link"] = ", ".join(
         f'<{links[relation]}>; rel="{relation}"' for relation in RELATIONS if relation in links
     )
@@ -195,7 +223,7 @@ def answer(
     }
 
 
-def _links(base: str, page: Page) -> dict[str, str]:
+def _links(base: str, page: Page, query: Mapping[str, Any]) -> dict[str, str]:
     """Links to the other pages; ``prev`` and ``next`` only where there is one."""
     targets = {
         "self": Target(page.number, page.cursor),
@@ -204,9 +232,12 @@ def _links(base: str, page: Page) -> dict[str, str]:
         "next": page.next,
         "last": Target(page.last),
     }
+    kept = {name: value for name, value in query.items() if value is not None}
+    more = f"&{urlencode(kept)}" if kept else ""
     return {
         relation: f"{base}?page={target.number}&per_page={page.size}"
         + (f"&cursor={target.cursor}" if target.cursor else "")
+        + more
         for relation, target in targets.items()
         if target
     }
