@@ -32,16 +32,22 @@ def _loaders_are_known():
 
 @pytest.fixture
 def write_plugin(tmp_path, monkeypatch):
-    """A function that makes a module of a text, importable until the test ends."""
+    """A function that makes a module of a text, importable until the test ends.
+
+    A package is a module in a folder: ``name/__init__``.
+    """
     folder = tmp_path / "modules"
     folder.mkdir()
     monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
 
     def write(name, text):
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        file = folder / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
         importlib.invalidate_caches()
-        monkeypatch.setitem(sys.modules, name, None)
-        monkeypatch.delitem(sys.modules, name)
-        return folder / f"{name}.py"
+        module = name.removesuffix("/__init__")
+        monkeypatch.setitem(sys.modules, module, None)
+        monkeypatch.delitem(sys.modules, module)
+        return file
 
     return write

@@ -230,6 +230,25 @@ CASES = {
         [Mistake("tick", None, "there is one already: ", "(")],
         modules=dict.fromkeys(["early", "late"], plugin('config.action("tick")')),
     ),
+    "two revisions of one name": Case(
+        text(plugins=[*OURS, "first", "second"]),
+        [Mistake("revision cake1", None, "/first/migrations/0001.py is named so", "/second/migra")],
+        modules={
+            "first/__init__": plugin('config.add_migrations("first:migrations")'),
+            "first/migrations/0001": 'revision = "cake1"\ndown_revision = None\n',
+            "second/__init__": plugin('config.add_migrations("second:migrations")'),
+            "second/migrations/0001": 'revision = "cake1"\ndown_revision = None\n',
+        },
+    ),
+    "a revision after one that is not there": Case(
+        text(plugins=[*OURS, "first"]),
+        [Mistake("revision cake1", None, "it comes after acounts, which no incl", "/0001.py")],
+        modules={
+            "first/__init__": plugin('config.add_migrations("first:migrations")'),
+            "first/migrations/0001": 'revision = "cake1"\ndown_revision = None\n'
+            'depends_on = "acounts"\n',
+        },
+    ),
     "a prefix that the core has": Case(
         text(plugins=[*OURS, "usurper"]),
         [Mistake("pyramid.*", None, "declared by widget_service (", "/usurper.py, line 4")],
@@ -267,8 +286,26 @@ def test_it_refuses_to_run_commands(file, case, capsys):
     check_command(file, case, capsys)
 
 
-def test_it_refuses_in_a_process_of_its_own(tmp_path, write_plugin):
-    case = CASES["a plugin that raises"]
+# A model of one test would be there for all that come after it.
+MODEL = """
+from sqlalchemy.orm import Mapped, mapped_column
+from widget_service.db import Base
+class Cake(Base):
+    __tablename__ = "cake"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+ALONE = {
+    "a plugin that raises": CASES["a plugin that raises"],
+    "a model whose table nobody makes": Case(
+        text(plugins=[*OURS, "baking"]),
+        [Mistake("table cake", None, "no migration has made it; does", "(baking)")],
+        modules={"baking": MODEL + plugin()},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ALONE.values(), ids=ALONE)
+def test_it_refuses_in_a_process_of_its_own(tmp_path, write_plugin, case):
     file = tmp_path / "broken.ini"
     file.write_text(f"{case.ini}\n[server:main]\nuse = egg:waitress#main\n", encoding="utf-8")
     [(name, source)] = case.modules.items()

@@ -99,7 +99,8 @@ def test_it_knows_the_routes_of_a_plugin(doors):
 def test_it_knows_whose_tables_there_are(doors):
     # The models of widgets are in this process, whoever includes them.
     assert registry_of(*OURS)
-    tables = set(Plugins(registry_of("widget_service.auth")).tables())
+    found = Plugins(registry_of("widget_service.auth")).tables()
+    tables = {(plugin, table.name) for plugin, table in found}
     assert tables == {
         ("widget_service.auth", "issued_token"),
         ("widget_service.auth", "site_user"),

@@ -91,15 +91,9 @@ def test_it_knows_which_revisions_are_nobodys(write):
             'revision = "a2"\ndown_revision = "a3"\n',
             'revision = "a3"\ndown_revision = "a2"\n',
         ],
-        [FIRST, 'revision = "b1"\ndown_revision = None\nbranch_labels = "a"\n'],
-        [FIRST, 'revision = "a2"\ndown_revision = "a"\n'],
-        [FIRST, 'revision = "a"\ndown_revision = "a1"\n'],
         ['revision = "a" + "1"\ndown_revision = None\n'],
         ["revision = name()\ndown_revision = None\n"],
         ["revision =\n"],
-        ['revision = "a2"\ndown_revision = "a1"\n'],
-        [FIRST, FIRST],
-        [FIRST, 'revision = "b1"\ndown_revision = None\ndepends_on = "a@head"\n'],
         [FIRST, 'revision = "a2"\ndown_revision = ("a1", 1)\n'],
         [FIRST, 'revision = "a2"\ndown_revision = 1\n'],
         [b"\xff".decode("latin-1") + "\0"],
@@ -107,6 +101,31 @@ def test_it_knows_which_revisions_are_nobodys(write):
 )
 def test_it_leaves_to_alembic_what_is_not_plain(write, texts):
     assert revisions.read([write(*texts)]) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ([FIRST, FIRST], "0.py is named so, too"),
+        ([FIRST, 'revision = "b1"\ndown_revision = None\nbranch_labels = "a"\n'], "0.py is named"),
+        ([FIRST, 'revision = "a"\ndown_revision = "a1"\n'], "0.py is named so, too"),
+        ([FIRST, 'revision = "a2"\ndown_revision = "a"\n'], "it comes after a, which no incl"),
+        (['revision = "a2"\ndown_revision = ("a1", "a0")\n'], "it comes after a0, a1, which"),
+        (
+            [FIRST, 'revision = "b1"\ndown_revision = None\ndepends_on = "a@head"\n'],
+            "a@head, which",
+        ),
+    ],
+)
+def test_it_refuses_what_cannot_be_meant_so(write, texts, said):
+    folder = write(*texts)
+    with pytest.raises(revisions.Mistaken, match=said) as refused:
+        revisions.read([folder])
+    assert refused.value.revision.file.name == f"{len(texts) - 1}.py"
+    # Nor does Alembic know what to do.
+    script = ScriptDirectory(folder, version_locations=[folder])
+    with pytest.raises((KeyError, RevisionError, UserWarning)):
+        script.get_heads()
 
 
 def test_it_leaves_to_alembic_what_it_cannot_read(write, tmp_path):

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from pyramid.interfaces import ITweens
 from pyramid.path import DottedNameResolver
 from pyramid.security import NO_PERMISSION_REQUIRED
+from sqlalchemy import Connection
+from sqlalchemy import inspect as inspect_database
 
 from widget_service.db import Base
 from widget_service.principals import UNDECLARED
@@ -99,14 +101,14 @@ class Plugins:
                     full = f"/{path.removeprefix('/')}"
                     yield Route(plugin, method, full, self._permission(view))
 
-    def tables(self) -> Iterator[tuple[str, str]]:
+    def tables(self) -> Iterator[tuple[str, Any]]:
         """The tables of the models of each plugin."""
         for mapper in Base.registry.mappers:
             plugin = self.of_module(mapper.class_.__module__)
             # The core has none: what looks so is of a plugin in its folder that only another
             # application of this process includes.
             if plugin not in (NOBODYS, __package__):
-                yield from ((plugin, table.name) for table in mapper.tables)
+                yield from ((plugin, table) for table in mapper.tables)
 
     def tweens(self) -> Iterator[tuple[str, str]]:
         """The tweens of each plugin, the outermost first."""
@@ -137,6 +139,17 @@ class Plugins:
                 text = f"the path of route {found['name']} is that of {other['name']} ({there})"
                 yield Problem(path, None, here, text)
 
+    def unmade(self, connection: Connection) -> Iterator[Problem]:
+        """The tables of models that the database does not have; a view will do for one."""
+        found = inspect_database(connection)
+        for plugin, table in sorted(self.tables(), key=str):
+            if not found.has_table(table.name, schema=table.schema):
+                text = (
+                    "no migration has made it; does the plugin's includeme name the folder of its "
+                    "migrations in config.add_migrations, and does one of them make it?"
+                )
+                yield Problem(f"table {table.fullname}", None, plugin, text)
+
     def _permission(self, view: Any) -> str:
         for related in self.introspector.related(view):
             if related.category_name == "permissions":
@@ -156,7 +169,8 @@ def check(registry: Any) -> None:
 def describe(registry: Any, _args: argparse.Namespace) -> None:
     """The command ``plugins``: print what each plugin brings."""
     plugins = Plugins(registry)
-    routes, tables = sorted(plugins.routes()), sorted(plugins.tables())
+    routes = sorted(plugins.routes())
+    tables = sorted((plugin, table.name) for plugin, table in plugins.tables())
     for plugin in (*plugins.names, NOBODYS):
         print(plugin)
         for route in routes:

@@ -22,12 +22,15 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyramid.config import PHASE3_CONFIG
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
 from sqlalchemy import String, column, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import row_count
+from widget_service.plugins import Plugins
+from widget_service.settings import StartupError
 
 # What says where a revision stands.
 NAMES = ("revision", "down_revision", "branch_labels", "depends_on")
@@ -38,10 +41,19 @@ REACHED = select(column("version_num", String)).select_from(table("alembic_versi
 class Revision(NamedTuple):
     """A revision, the ones before it, and the labels of the branch that begins with it."""
 
+    file: Path
     name: str
     down: tuple[str, ...]
     labels: tuple[str, ...]
     depends_on: tuple[str, ...]
+
+
+class Mistaken(Exception):
+    """A revision that cannot be meant so; Alembic would overlook it, or say nothing of where."""
+
+    def __init__(self, revision: Revision, text: str) -> None:
+        super().__init__(text)
+        self.revision = revision
 
 
 class Revisions:
@@ -51,22 +63,18 @@ class Revisions:
     """
 
     def __init__(self, found: Collection[Revision]) -> None:
-        """:raises ValueError: only Alembic can say what is wrong with them"""
+        """
+        :raises Mistaken: two have one name, or one comes after what is not there
+        :raises ValueError: only Alembic can say what is wrong with them
+        """
         names = {each.name for each in found}
-        labels = {label: each.name for each in found for label in each.labels}
-        named = labels | {name: name for name in names}
-        if len(named) < len(found) + sum(len(each.labels) for each in found):
-            raise ValueError("two have one name")
+        named = _named(found)
         self.heads = names - {name for each in found for name in each.down}
-        try:
-            self._before = {
-                each.name: (*each.down, *(named[name] for name in each.depends_on))
-                for each in found
-            }
-            everything = self._reached(self.heads)
-        except KeyError as error:
-            raise ValueError(f"{error} is not there") from error
-        if everything != names:
+        self._before = {
+            each.name: tuple(named[name].name for name in (*each.down, *each.depends_on))
+            for each in found
+        }
+        if self._reached(self.heads) != names:
             raise ValueError("some go round in a circle")
 
     def compare(self, current: Collection[str]) -> tuple[list[str], set[str]]:
@@ -89,8 +97,32 @@ class Revisions:
         return reached
 
 
+def _named(found: Collection[Revision]) -> dict[str, Revision]:
+    """Revisions by their names, and the first ones by the labels of their branches.
+
+    :raises Mistaken: two have one name, or one names what is not there
+    """
+    names = {each.name for each in found}
+    named: dict[str, Revision] = {}
+    for each in found:
+        for name in (each.name, *each.labels):
+            other = named.setdefault(name, each)
+            if other is not each:
+                raise Mistaken(each, f"{other.file} is named so, too")
+    for each in found:
+        # A label will do for what a branch depends on, and for nothing else.
+        unknown = {*each.down} - names | {*each.depends_on} - named.keys()
+        if unknown:
+            text = f"it comes after {', '.join(sorted(unknown))}, which no included plugin has"
+            raise Mistaken(each, text)
+    return named
+
+
 def read(folders: Sequence[str]) -> Revisions | None:
-    """The revisions in these folders; None where only Alembic can tell."""
+    """The revisions in these folders; None where only Alembic can tell.
+
+    :raises Mistaken: they cannot be meant so
+    """
     try:
         return Revisions([each for folder in folders for each in _revisions(Path(folder))])
     except (OSError, RecursionError, SyntaxError, TypeError, ValueError):
@@ -99,7 +131,8 @@ def read(folders: Sequence[str]) -> Revisions | None:
 
 def _revisions(folder: Path) -> Iterator[Revision]:
     """:raises ValueError: there is none, or one that is not plain"""
-    files = [each for each in folder.glob("*.py") if not each.name.startswith((".#", "__init__"))]
+    found = sorted(folder.glob("*.py"))
+    files = [each for each in found if not each.name.startswith((".#", "__init__"))]
     if not files:
         raise ValueError(f"no revisions in {folder}")
     for file in files:
@@ -107,7 +140,7 @@ def _revisions(folder: Path) -> Iterator[Revision]:
         name = said["revision"]
         if not isinstance(name, str):
             raise TypeError(f"no revision in {file}")
-        yield Revision(name, *(_names(said[each]) for each in NAMES[1:]))
+        yield Revision(file, name, *(_names(said[each]) for each in NAMES[1:]))
 
 
 def _assigned(file: Path) -> dict[str, Any]:
@@ -203,18 +236,31 @@ def folder(location: str) -> str:
     raise ConfigurationError(f"there is no folder {location}")
 
 
+def _read(registry: Any) -> None:
+    """Look once what revisions there are; those of two plugins may not go together."""
+    try:
+        registry.revisions = read([*map(folder, registry.migrations)])
+    except Mistaken as error:
+        name, file = error.revision.name, str(error.revision.file)
+        registry.settings_declared.note(f"revision {name}", None, file, str(error))
+
+
 def at_start(event: ApplicationCreated) -> None:
     """Migrate, or refuse to serve; an unreachable database is refused in either case.
 
-    :raises StartupError: the database is not there, or not at the heads of the plugins
+    :raises StartupError: the database is not there, not at the heads of the plugins, or without a
+        table that no plugin's migrations make
     """
     registry = event.app.registry
-    registry.revisions = read([*map(folder, registry.migrations)])
     try:
         if not _is_up_to_date(registry):
             from widget_service import migrations  # noqa: PLC0415  (not before it is needed)
 
             migrations.bring_up_to_date(registry)
+        with registry.database.read_engine.connect() as connection:
+            unmade = [*Plugins(registry).unmade(connection)]
+        if unmade:
+            raise StartupError(unmade)
     finally:
         # Servers fork after this: two processes must not have one connection.
         registry.database.close()
@@ -252,6 +298,8 @@ def includeme(config: Any) -> None:
     config.registry.scripts = None
     config.registry.revisions = None
     config.add_directive("add_migrations", add_migrations)
+    # When every plugin has named its folder.
+    config.action("revisions", _read, args=(config.registry,), order=PHASE3_CONFIG + 1)
     config.add_subscriber(at_start, ApplicationCreated)
     config.add_command(
         "migrate", migrate, _arguments, help="bring the database up to date", unmigrated=True
