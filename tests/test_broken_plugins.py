@@ -34,9 +34,16 @@ def includeme(config):
 # A service whose schema is the class, and one that looks for what is never read.
 ASKING = """
 import colander
+from widget_service import settings
+from widget_service.fields import Text
 from widget_service.rest import Service
 class Schema(colander.MappingSchema):
     bdy = colander.MappingSchema()
+class Deferred(colander.MappingSchema):
+    @colander.instantiate()
+    class body(colander.MappingSchema):
+        piece = colander.SchemaNode(Text(), missing=colander.deferred(
+            lambda _node, kw: settings.of(kw["registry"], "cake").pieces))
 service = Service("asking", "/asking")
 @service.post(schema={schema})
 def post_asking(request):
@@ -78,6 +85,19 @@ CASES = {
         text(plugins=[*OURS, "asking"]),
         [Mistake("pyramid.includes", "asking", "POST of asking: its schema has bdy; what is")],
         modules={"asking": ASKING.format(schema="Schema()")},
+    ),
+    "a schema that cannot be bound": Case(
+        text(plugins=[*OURS, "asking"]),
+        [
+            Mistake(
+                "configuration",
+                None,
+                'POST of asking: its schema cannot be bound: KeyError("nobody has declared '
+                "settings under 'cake'\")",
+                "/asking.py, line 19",
+            )
+        ],
+        modules={"asking": ASKING.format(schema="Deferred()")},
     ),
     "a plugin with a syntax error": Case(
         text(plugins=[*OURS, "illiterate"]),

@@ -1,6 +1,7 @@
 """Strict types: what they take, what they refuse, and in which words."""
 
 from datetime import UTC, date
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import colander
@@ -184,6 +185,23 @@ class TestField:
 class TestOpaque:
     def test_it_shows_what_it_stands_for(self):
         assert (str(Opaque("5")), str(Opaque())) == ("5", "a file")
+
+    @pytest.mark.parametrize(
+        ("type_", "text", "value"),
+        [
+            (colander.Float(), "1.5", 1.5),
+            (colander.Integer(), "3", 3),
+            (colander.Decimal(), "1.10", Decimal("1.10")),
+        ],
+    )
+    def test_it_is_a_number_for_colanders_own_types(self, type_, text, value):
+        assert colander.SchemaNode(type_).deserialize(Opaque(text)) == value
+
+    @pytest.mark.parametrize("type_", [colander.Float(), colander.Integer(), colander.Decimal()])
+    @pytest.mark.parametrize("text", ["a file", "1" * 5000 + "x"])
+    def test_it_may_be_none(self, type_, text):
+        with pytest.raises(colander.Invalid):
+            colander.SchemaNode(type_).deserialize(Opaque(text))
 
 
 class TestShown:

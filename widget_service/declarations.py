@@ -48,6 +48,13 @@ class Family(NamedTuple):
         return {f"{self.prefix}.{node.name}": node for node in self.schema.children}
 
 
+class ByPrefix(dict[str, Values]):
+    """The values of each family."""
+
+    def __missing__(self, prefix: str) -> Values:
+        raise KeyError(f"nobody has declared settings under {prefix!r}")
+
+
 class Declarations:
     """What the modules of one application declared, and what was found."""
 
@@ -55,7 +62,7 @@ class Declarations:
         self.source = source
         self.problems = source.problems
         self.families: dict[str, Family] = {}
-        self.values: dict[str, Values] = {}
+        self.values: dict[str, Values] = ByPrefix()
 
     def add(self, family: Family) -> Values:
         """The values of a family. A setting with a mistake has its default in them."""

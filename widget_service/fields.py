@@ -64,6 +64,13 @@ class Opaque:
     def __str__(self) -> str:
         return self.text
 
+    def __int__(self) -> int:
+        """For Colander's own types, which ask for it, as for the next one."""
+        return int(self.text)
+
+    def __float__(self) -> float:
+        return float(self.text)
+
 
 class WholeNumber(Text):
     """A whole number in ASCII digits that fits in 64 bits; in JSON a number, or such a string."""

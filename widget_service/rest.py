@@ -249,7 +249,8 @@ def add_rest_service(config: Any, service: Service, *, prefix: str | None = None
     Two services on one path are a configuration conflict that names both.
 
     :param prefix: the path that it is below; that of the API by default
-    :raises ConfigurationError: the schema of a view is none, or looks where nobody reads
+    :raises ConfigurationError: the schema of a view is none, looks where nobody reads, or, when the
+        configuration is carried out, cannot be bound
     """
     for method, _view, options in service.definitions:
         _check_schema(f"{method} of {service.name}", options.get("schema"))
@@ -259,7 +260,9 @@ def add_rest_service(config: Any, service: Service, *, prefix: str | None = None
     path = re.sub(r"{[^}]*}", "{}", service.path)
     introspectable = config.introspectable("services", service.name, service.path, "service")
     introspectable.update(service=service, path=prefix + service.path)
-    config.action(("rest service", path), introspectables=(introspectable,))
+    # A deferred node may want settings of a plugin that is included later.
+    bind_all = functools.partial(_bind_all, config.registry, service)
+    config.action(("rest service", path), bind_all, introspectables=(introspectable,))
     with config.route_prefix_context(prefix):
         config.add_cornice_service(service)
     config.add_view(
@@ -268,6 +271,18 @@ def add_rest_service(config: Any, service: Service, *, prefix: str | None = None
         request_method="OPTIONS",
         permission=NO_PERMISSION_REQUIRED,
     )
+
+
+def _bind_all(registry: Any, service: Service) -> None:
+    """Find out now what no request should be the first to find out."""
+    for method, _view, options in service.definitions:
+        if options.get("schema") is None:
+            continue
+        try:
+            bind(registry, options["schema"])
+        except Exception as error:
+            text = f"{method} of {service.name}: its schema cannot be bound: {error!r}"
+            raise ConfigurationError(text) from error
 
 
 def _check_schema(view: str, schema: Any) -> None:
