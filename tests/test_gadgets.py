@@ -97,6 +97,18 @@ def test_it_welcomes_new_users_where_the_operator_says_so(own_database, tmp_path
     client.registry.database.close()
 
 
+def test_it_lets_new_users_in_whose_gadget_is_there_already(own_database, tmp_path):
+    client = serve(own_database, tmp_path, "gadgets", gadgets__welcome="true")
+    admin = client.sign_up("admin@example.com", admin=True)
+    (welcome,) = admin.get("/api/v1/gadgets").json["items"]
+    taken = f"HI-{int(welcome['code'].removeprefix('HI-')) + 1}"
+    admin.post("/api/v1/gadgets", {**GADGET, "code": taken})
+    user = client.sign_up("user@example.com")
+    makers = [item["maker"] for item in user.get("/api/v1/gadgets").json["items"]]
+    assert makers == [admin.account.public_id] * 2
+    client.registry.database.close()
+
+
 def test_it_obeys_its_setting(own_database, tmp_path):
     client = serve(own_database, tmp_path, "gadgets", gadgets__max_price="10")
     admin = client.sign_up("admin@example.com", admin=True)

@@ -14,6 +14,7 @@ POST that adds one.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,11 +56,17 @@ TEXTS = (
     "-1",
     "1e999",
     "NaN",
+    # The first number that PostgreSQL's INTEGER does not hold, and the last one of its BIGINT.
+    str(2**31),
+    str(2**63 - 1),
     str(2**64),
     "9" * 5000,
 )
-OTHERS: tuple[Any, ...] = (None, True, 0, -1, 1.5, 2**64, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
-VALUES = (*TEXTS, *OTHERS)
+NUMBERS = (0, -1, 1.5, 2**31, 2**63 - 1, 2**64)
+OTHERS: tuple[Any, ...] = (None, True, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+VALUES = (*TEXTS, *NUMBERS, *OTHERS)
+# In a path of the documentation.
+VARIABLE = re.compile(r"{(\w+)}")
 
 
 class Operation(NamedTuple):
@@ -113,7 +120,7 @@ class Subject:
         document = client.get(f"{self.prefix}/openapi.json").json
         self.operations = sorted(self._operations(document["paths"]))
         self.seen: dict[tuple[str, str], set[int]] = defaultdict(set)
-        # Where the latest object of a collection is, of those that were added to it.
+        # Where the latest object is, of those that each operation added.
         self.locations: dict[str, str] = {}
 
     @property
@@ -159,24 +166,28 @@ class Subject:
         self.seen[operation[:2]].add(status)
         if status == CREATED and "Location" in answer.headers:
             found = urlsplit(answer.headers["Location"]).path.removeprefix(self.prefix)
-            self.locations[operation.path] = found.removeprefix(operation.path + "/")
+            self.locations[operation.path] = found
         assert status < 500, f"{method} {url} {options}: {status}"
         assert status in operation.documented, f"{method} {url} {options}: {status}, undocumented"
         return status
 
     def path(self, operation: Operation, value: str | None = None) -> str:
-        """The path of an object: the one of the examples, or one of that value."""
-        start, brace, rest = operation.path.partition("{")
-        if not brace:
-            return operation.path
-        name, _brace, end = rest.partition("}")
-        segment = self._segment(operation, name) if value is None else _quoted(value)
-        return start + segment + end
+        """The path of an object: the one of the examples, or one that ends in that value."""
+        *others, last = VARIABLE.findall(operation.path) or [""]
+        path = operation.path
+        for name in others:
+            path = path.replace(f"{{{name}}}", self._segment(operation, name))
+        if not last:
+            return path
+        segment = self._segment(operation, last) if value is None else _quoted(value)
+        return path.replace(f"{{{last}}}", segment)
 
     def prepare(self, operation: Operation) -> None:
         """Have the object that the operation is about, unless there is no way to add one."""
         creation = self._creation(operation)
         if creation is not None:
+            # It may be below another one.
+            self.prepare(creation)
             self.call(self.admin, creation)
 
     def _segment(self, operation: Operation, name: str) -> str:
@@ -184,20 +195,27 @@ class Subject:
         creation = self._creation(operation)
         if creation is None:
             return NOBODY
+        if name in VARIABLE.findall(creation.path):
+            return self._segment(creation, name)
         if name in creation.fields:
             return _quoted(str(creation.body()[name]))
         # prepare() has added one.
-        assert creation.path in self.locations, (
+        before, _name, _after = operation.path.partition(f"{{{name}}}")
+        pattern = VARIABLE.sub("[^/]+", before) + "([^/]+)"
+        found = re.match(pattern, self.locations.get(creation.path, ""))
+        assert found, (
             f"{operation.path}: no field of POST {creation.path} is named {name}, and its answer "
             "has no Location that says which object was added"
         )
-        return self.locations[creation.path]
+        return found[1]
 
     def _creation(self, operation: Operation) -> Operation | None:
-        """The operation that creates what another one is about."""
-        collection, brace, _rest = operation.path.partition("/{")
-        ours = (o for o in self.operations if brace and o[:2] == ("post", collection))
-        return next(ours, None)
+        """The operation that creates what another one is about: the nearest POST above it."""
+        posts = {each.path: each for each in self.operations if each.method == "post"}
+        path, brace, _rest = operation.path.rpartition("/{")
+        while brace and path not in posts:
+            path, brace, _rest = path.rpartition("/{")
+        return posts.get(path)
 
     def _budgets(self) -> Iterator[tuple[tuple[str, str], int]]:
         """How many SQL statements each operation may send."""
@@ -247,6 +265,7 @@ def test_it_documents_every_route(subject: Subject) -> None:
 def test_it_keeps_the_order_of_checks(subject: Subject) -> None:
     """A stranger learns neither the rules nor what exists; nor does a user who may not write."""
     for operation in subject.operations:
+        subject.prepare(operation)
         missing = subject.path(operation, NOBODY)
         if not operation.is_public:
             assert subject.call(subject.client, operation, missing, **_json({})) == 401, operation
@@ -319,7 +338,8 @@ def test_its_migrations_go_up_and_down(
     app = application(ini_text(own_database, plugins, ini_settings), tmp_path)
     registry = app.registry
     engine = registry.database.read_engine
-    tables = {table for plugin, table in Plugins(registry).tables() if plugin == plugins[0]}
+    models = Plugins(registry).tables()
+    tables = {table.name for plugin, table in models if plugin == plugins[0]}
     branches = list(migrations.branches(registry, plugins[0]))
     assert bool(tables) == bool(branches)
     assert migrations.differences(registry) == []

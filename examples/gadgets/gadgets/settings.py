@@ -7,7 +7,8 @@ from widget_service.settings import setting
 
 
 class GadgetsSettings(colander.MappingSchema):
+    # No more than its column holds.
     max_price = setting(
-        WholeNumber(), 100_000, "What a gadget may cost, in cents.", colander.Range(min=1)
+        WholeNumber(), 100_000, "What a gadget may cost, in cents.", colander.Range(1, 2**31 - 1)
     )
     welcome = setting(Flag(), default=False, help_text="Give every new user a gadget.")

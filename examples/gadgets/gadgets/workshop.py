@@ -32,5 +32,7 @@ def add(session, maker_id, **fields):
 def welcome(event):
     """Give a new user a gadget, in the transaction of the registration."""
     if settings.of(event.registry, "gadgets").welcome:
-        fields = {"code": f"HI-{event.user_id}", "title": "Welcome", "price": 0}
-        add(event.session, event.user_id, **fields)
+        code = f"HI-{event.user_id}"
+        values = {"code": code, "title": "Welcome", "price": 0, "maker_id": event.user_id}
+        # Where somebody has taken the code: no gadget, rather than no registration.
+        insert_new(event.session, Gadget, values)
