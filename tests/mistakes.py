@@ -1,7 +1,7 @@
 """Broken .ini files, and how to tell whether every mistake in one was named."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -77,6 +77,8 @@ class Case(NamedTuple):
     environ: Mapping[str, str] = MappingProxyType({})
     modules: Mapping[str, str] = MappingProxyType({})
     arguments: Mapping[str, str] = MappingProxyType({})
+    # Empty ones.
+    files: Sequence[str] = ()
 
 
 def variable(name):
@@ -119,6 +121,8 @@ def prepare(case, tmp_path, monkeypatch, write_plugin):
         monkeypatch.setenv(name, value.replace("NOT UTF-8", str(latin)))
     for name, source in case.modules.items():
         write_plugin(name, source)
+    for name in case.files:
+        (tmp_path / name).touch()
     file = tmp_path / "broken.ini"
     file.write_text(case.ini, encoding="utf-8")
     return file

@@ -1,6 +1,8 @@
 """Copies of a database; of one that is written to meanwhile, see faults/test_backup.py."""
 
+import sqlite3
 import stat
+from contextlib import closing
 
 import postgresql_programs
 import pytest
@@ -87,8 +89,28 @@ def test_it_says_where_it_cannot_write(sqlite, run, tmp_path):
 
 def test_it_copies_no_database_that_is_not_there(run, tmp_path):
     file = tmp_path / "misspelt.sqlite"
+    refusal = f"the database says: there is no {file} (No such file or directory)\n"
+    assert run(f"sqlite:///{file}", "backup", tmp_path / "copy") == (1, "", refusal)
+    assert not file.exists()
+    file.touch()
     refusal = f"{file} has nothing to copy\n"
     assert run(f"sqlite:///{file}", "backup", tmp_path / "copy") == (1, "", refusal)
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_it_copies_nothing_that_is_damaged(sqlite, run, tmp_path):
+    file = tmp_path / "own.sqlite"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        table = "SELECT rootpage FROM sqlite_schema WHERE name = 'site_user'"
+        (page,) = database.execute(table).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as opened:
+        opened.seek((page - 1) * size)
+        opened.write(b"\xff" * size)
+    status, stdout, stderr = run(sqlite, "backup", tmp_path / "copy")
+    assert (status, stdout) == (1, "")
+    assert stderr.startswith("the database is damaged, see check-database: ")
     assert not list(tmp_path.glob("copy*"))
 
 

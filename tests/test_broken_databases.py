@@ -72,11 +72,22 @@ CASES = {
     ),
     "a folder that is not there": Case(
         text(url="sqlite:////no/such/folder/test.sqlite"),
-        [Mistake("sqlalchemy.url", "sqlite:////no/such/folder/test.sqlite", "unable to open")],
+        [Mistake("sqlalchemy.url", "sqlite:////no/such/folder/test.sqlite", "there is no /no/s")],
     ),
     "a database that is not migrated": Case(
         text(migrate="false"),
         [Mistake("database.migrate_at_start", "false", "outstanding migrations (", "FILE")],
+        files=("test.sqlite",),
+    ),
+    "a database that is not there": Case(
+        text(url="sqlite:////not-there.sqlite", migrate="false"),
+        [
+            Mistake(
+                "sqlalchemy.url",
+                "sqlite:////not-there.sqlite",
+                "directory); if it is to be a new one, run: widget-service -c ",
+            )
+        ],
     ),
 }
 

@@ -175,6 +175,7 @@ def test_it_starts_with_origins(tmp_path, origins):
 
 
 def test_what_a_view_says_of_origins_does_not_count(tmp_path):
+    (tmp_path / "x.sqlite").touch()
     config = Configurator(settings={"sqlalchemy.url": f"sqlite:///{tmp_path}/x.sqlite"})
     config.include("widget_service")
     config.add_route("own", "/own")

@@ -251,7 +251,7 @@ def test_it_refuses_a_database_in_memory(tmp_path, url):
         ("", "is no URL"),
         ("junk", "is no URL"),
         ("nosuch://a/b", "must begin with"),
-        ("sqlite:////nowhere/at/all.sqlite", "cannot be used: unable to open database file"),
+        ("sqlite:////nowhere/at/all.sqlite", "cannot be used: there is no /nowhere/at/all"),
         ("postgresql+psycopg://joe:secret@localhost:1/b", "cannot be used: connection failed"),
     ],
 )

@@ -13,7 +13,7 @@ from alembic.util import CommandError as AlembicError
 from core import core_ini
 from sqlalchemy import Engine, create_engine, event, inspect, make_url
 
-from widget_service import configure_file, migrations
+from widget_service import configure_file, database_file, migrations
 from widget_service.cli import CommandError, main
 from widget_service.testing import PLUGINS, application, ini_text
 
@@ -58,6 +58,7 @@ def configured(directory, ini):
 def whole(own_database, tmp_path):
     """An .ini file with all plugins of ours, for Alembic's command."""
     ini = ini_text(own_database, PLUGINS) + alembic_section(*OURS)
+    database_file.make(own_database)
     with configured(tmp_path, ini) as registry:
         yield registry
 
@@ -326,6 +327,7 @@ def test_it_says_in_a_line_that_there_is_no_such_revision(notes, revision):
 
 
 def test_it_refuses_to_start_on_a_database_that_is_not_migrated(own_database, tmp_path):
+    database_file.make(own_database)
     ini = ini_text(own_database, PLUGINS, {"database.migrate_at_start": "false"})
     with pytest.raises(SystemExit) as refusal:
         application(ini, tmp_path)

@@ -76,15 +76,18 @@ def _new_file(target: Path) -> Iterator[Path]:
 
 
 def _copy_sqlite(database: Any, target: Path) -> None:
-    source = database.read_engine.raw_connection()
-    with closing(source), closing(sqlite3.connect(target)) as copy:
+    with database.read_engine.connect() as source, closing(sqlite3.connect(target)) as copy:
         # In one step, which is one transaction that reads: writers do not disturb it, nor it them.
-        source.dbapi_connection.backup(copy)
+        source.connection.dbapi_connection.backup(copy)
         # All in one file.
         copy.execute("PRAGMA journal_mode = DELETE")
         if copy.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
             # SQLite makes a file of whatever name it is given; this one is wrong.
             raise BackupError(f"{database.read_engine.url.database} has nothing to copy")
+        # It is copied page by page, whatever they have.
+        (wrong,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if wrong != "ok":
+            raise BackupError(f"the database is damaged, see check-database: {wrong}")
 
 
 def _dump_postgresql(database: Any, target: Path) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from widget_service.database_file import DatabaseFile
 from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.reading import Reader
 from widget_service.settings import setting
@@ -144,7 +145,8 @@ class Database:
         :param lock_timeout: how long a statement waits for a lock, in milliseconds
         :param answer_timeout: how long it may take in all, in milliseconds; on PostgreSQL
         """
-        make: Callable[..., Engine] = partial(_sqlite_engine, options, lock_timeout)
+        self.file = DatabaseFile(options["url"])
+        make: Callable[..., Engine] = partial(_sqlite_engine, options, lock_timeout, self.file)
         if not is_sqlite(options["url"]):
             make = partial(_postgresql_engine, options, lock_timeout, answer_timeout)
         self.write_engine = make(read_only=False)
@@ -208,13 +210,16 @@ def is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: bool) -> Engine:
+def _sqlite_engine(
+    options: Mapping[str, Any], lock_timeout: int, file: DatabaseFile, *, read_only: bool
+) -> Engine:
     # A connection to a file is not lost.
     options = {**options, "pool_pre_ping": False, "isolation_level": None}
     # One transaction writes at a time. Threads of this process take turns at one connection: to
     # try again and again in SQLite, with longer and longer pauses, would let some wait for long.
     options |= {"pool_size": 1, "max_overflow": 0, "pool_timeout": lock_timeout / 1000}
     engine = create_engine(**_for_reading(options) if read_only else options)
+    event.listen(engine, "do_connect", file.check)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -237,6 +242,7 @@ def _sqlite_engine(options: Mapping[str, Any], lock_timeout: int, *, read_only: 
         connection.execute(f"PRAGMA cache_size = -{96 if read_only else 256}")
 
     if not read_only:
+        event.listen(engine, "begin", file.check)
         event.listen(engine, "begin", _begin_immediate)
         event.listen(engine, "reset", _end_transaction)
     return engine

@@ -20,7 +20,7 @@ from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from widget_service import row_count, settings
+from widget_service import database_file, row_count, settings
 from widget_service.db import Base, UtcDateTime
 from widget_service.engines import is_sqlite, patience
 from widget_service.revisions import folder
@@ -204,6 +204,7 @@ def connection(url: Any) -> Iterator[Connection]:
     # An engine of its own: with foreign keys on, SQLite would delete the children of every
     # table that a batch migration replaces.
     sqlite = is_sqlite(url)
+    database_file.make(url)
     # What PostgreSQL counts must be of the moment when the writers have finished, whatever it is
     # configured to.
     options = {} if sqlite else {"connect_args": patience(url), "isolation_level": "READ COMMITTED"}
@@ -255,20 +256,27 @@ def bring_up_to_date(registry: Any) -> None:
     :raises StartupError: the database is not there, or not at the heads of the plugins
     """
     declared = registry.settings_declared
+    where = declared.source.file or "FILE.ini"
+    command = f"widget-service -c {where} migrate"
+    migrates = settings.of(registry, "database").migrate_at_start
+    url = registry.database.write_engine.url
+    if migrates:
+        database_file.make(url)
     try:
         missing = outstanding(registry)
         # Not for nothing: a migration counts all rows, and nobody writes meanwhile.
-        if missing and settings.of(registry, "database").migrate_at_start:
+        if missing and migrates:
             upgrade(registry)
             missing = outstanding(registry)
     except (SQLAlchemyError, AlembicError) as error:
-        declared.refuse("sqlalchemy.url", f"the database cannot be used: {_line(error)}")
+        text = f"the database cannot be used: {_line(error)}"
+        path = database_file.path_of(url)
+        if path and not path.exists():
+            text += f"; if it is to be a new one, run: {command}"
+        declared.refuse("sqlalchemy.url", text)
         raise StartupError(declared.problems) from error
     if missing:
-        where = declared.source.file or "FILE.ini"
-        advice = (
-            f"outstanding migrations ({', '.join(missing)}); run: widget-service -c {where} migrate"
-        )
+        advice = f"outstanding migrations ({', '.join(missing)}); run: {command}"
         raise StartupError([Problem("database.migrate_at_start", "false", where, advice)])
 
 

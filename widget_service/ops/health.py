@@ -23,11 +23,13 @@ class Health:
 
     def __init__(self, registry: Any) -> None:
         # Where Alembic has to be asked it takes long; the revisions do not change while we run.
+        self._registry = registry
         self._is_behind = lru_cache(16)(lambda current: _is_behind(registry, current))
 
     def complaint(self, read: Read) -> str | None:
         """Why the database cannot serve this process; None when it can."""
         try:
+            self._registry.database.file.check()
             current = frozenset(row.version_num for row in read(revisions.REACHED, {}))
         except SQLAlchemyError:
             return UNREACHABLE

@@ -1,0 +1,60 @@
+"""The file of an SQLite database: whether it is there, and is still the one that was opened.
+
+SQLite makes a file of whatever name it is given, so that a directory that is not mounted looks like
+an empty database. And it goes on with one that somebody removes, or puts a copy in the place of:
+what it acknowledges from then on is gone when the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import OperationalError
+
+
+def path_of(url: Any) -> Path | None:
+    """Where the file is; None of PostgreSQL, and of what SQLite itself takes for a URL."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return None if parsed.database.startswith("file:") else Path(parsed.database)
+
+
+def make(url: Any) -> None:
+    """Make an empty file where SQLite's is missing; nobody else may read what will be in it."""
+    path = path_of(url)
+    if path is not None:
+        # Why it cannot be made SQLite will say.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+class DatabaseFile:
+    """The file that a process began with."""
+
+    def __init__(self, url: Any) -> None:
+        self._path = path_of(url)
+        self._known: tuple[int, int] | None = None
+
+    def check(self, *_event_arguments: object) -> None:
+        """:raises OperationalError: it is not there, or another one is in its place"""
+        if self._path is None:
+            return
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise _unusable(f"there is no {self._path} ({error.strerror})") from None
+        found = status.st_dev, status.st_ino
+        if self._known is None:
+            self._known = found
+        elif found != self._known:
+            raise _unusable(f"{self._path} is another file than at the start; start again")
+
+
+def _unusable(text: str) -> OperationalError:
+    return OperationalError(None, None, sqlite3.OperationalError(text))
