@@ -11,7 +11,7 @@ import socket
 import threading
 
 import pytest
-from processes import PATIENCE, free_port, listens, pause, serving
+from processes import PATIENCE, free_port, listens, pause, run, serving
 from running import Running
 from waitress import wasyncore
 
@@ -61,6 +61,7 @@ class = StreamHandler
 args = (sys.stderr,)
 """
 CLOSE, KEEP = "close", None
+BELIEVED = {"trusted_proxy_headers": "x-forwarded-for"}
 
 
 @contextlib.contextmanager
@@ -314,28 +315,42 @@ def test_it_leaves_unfinished_requests_alone_when_time_is_up(caplog):
     wasyncore.close_all(made.server._loop)  # noqa: SLF001  (the process does it otherwise)
 
 
-def test_it_serves_until_a_signal_comes():
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+@pytest.mark.parametrize("number", module.ENDS)
+def test_it_serves_until_a_signal_comes(number):
+    handlers = {each: signal.getsignal(each) for each in module.ENDS}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     port = free_port()
 
     def interrupt():
         while not listens(port):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
         server_factory({}, listen=f"127.0.0.1:{port}")(application)
         # A second one would end the process.
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert {signal.getsignal(each) for each in module.ENDS} == {signal.SIG_DFL}
         # What was there when it began was not looked through for garbage.
         assert gc.get_freeze_count()
     finally:
         gc.unfreeze()
         thread.join()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
+def test_it_goes_on_without_a_terminal_where_it_was_begun_with_nohup():
+    handlers = {each: signal.getsignal(each) for each in module.ENDS}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        module._take_signals(lambda: None)  # noqa: SLF001  (without a server)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not handlers[signal.SIGTERM]
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 @pytest.mark.parametrize(
@@ -352,6 +367,11 @@ def test_it_serves_until_a_signal_comes():
         ({"listen": "localhost:8000 localhost:99999"}, "localhost:99999: a port is 65535 at most"),
         ({"port": "65536"}, "65536: a port is"),
         ({"listen": "localhost:8000", "port": "8000"}, "port"),
+        ({"listen": "192.0.2.1:0"}, "nobody can listen on 192.0.2.1:0: Cannot assign requested"),
+        ({"trusted_proxy": "localhost", **BELIEVED}, "trusted_proxy = localhost: must be one"),
+        ({"trusted_proxy": "127.0.0.0/8", **BELIEVED}, "trusted_proxy = 127.0.0.0/8: must be"),
+        ({"trusted_proxy": "127.0.0.1 ::1", **BELIEVED}, "= 127.0.0.1 ::1: must be one address"),
+        ({"trusted_proxy": "127.0.0.1"}, "name what is believed of it in trusted_proxy_headers"),
         (
             {"trusted_proxy": "a", "trusted_proxy_count": "1", "threads": "x"},
             "start: threads = x: is no whole number",
@@ -364,11 +384,47 @@ def test_it_says_which_option_is_wrong(options, named):
     assert "of service.ini" in str(refusal.value)
 
 
-def test_it_says_that_somebody_else_listens_there(running):
-    serve = server_factory({}, listen=f"127.0.0.1:{running.port}")
-    with pytest.raises(SystemExit) as refusal:
-        serve(application)
-    assert f"listen = 127.0.0.1:{running.port}: Address already in use" in str(refusal.value)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trusted_proxy": "*", "listen": "127.0.0.1:0"},
+        {"trusted_proxy": "::1", "listen": "127.0.0.1:0"},
+        {"trusted_proxy": "localhost", "unix_socket": "/no/such/folder/socket"},
+    ],
+)
+def test_it_takes_a_proxy_that_requests_come_from(options, monkeypatch):
+    if "unix_socket" in options:
+        # There is no port to look for.
+        monkeypatch.setattr(socket, "socket", None)
+    assert server_factory({}, **options, **BELIEVED)
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_it_says_that_somebody_else_listens_there(running, tmp_path, quiet):
+    (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
+    ini = tmp_path / "slow.ini"
+    ini.write_text(INI.format(port=running.port, more=""), encoding="utf-8")
+    done = run("pserve", *quiet, ini, cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    said = f"the server cannot start: nobody can listen on 127.0.0.1:{running.port}: Address"
+    assert said in done.stderr
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_it_says_so_if_somebody_was_quicker(caplog):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        other.close()
+        serve = server_factory({}, listen=f"127.0.0.1:{port}")
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(SystemExit) as refusal:
+            serve(application)
+    assert f"listen = 127.0.0.1:{port}: Address already in use" in str(refusal.value)
+    assert str(refusal.value) in caplog.text
+
+
+def test_it_needs_some_open_files(monkeypatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (200, 200))
+    with pytest.raises(SystemExit, match="200 open files are too few"):
+        server_factory({})
 
 
 @pytest.mark.parametrize(
@@ -377,7 +433,7 @@ def test_it_says_that_somebody_else_listens_there(running):
         ((1024, 20000), 4000, 4200),
         ((1024, resource.RLIM_INFINITY), 4000, 4200),
         ((1024, 2048), 1848, 2048),
-        ((100, 100), 1, 100),
+        ((201, 201), 1, 201),
         ((5000, 5000), 4000, None),
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 4000, None),
     ],

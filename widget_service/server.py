@@ -24,11 +24,13 @@ import gc
 import logging
 import resource
 import signal
+import socket
 import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
 from waitress import wasyncore
@@ -66,6 +68,9 @@ LINGER = 1.0
 TICK = 0.05
 
 LAST_PORT = 65535
+
+# The last one comes when a terminal is closed, or from who hopes for another effect of it.
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def _close_inactive(listener: Any, now: float) -> None:
@@ -197,6 +202,7 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         drain_seconds = _seconds(chosen, "drain_seconds", DRAIN_SECONDS)
         notice_seconds = _seconds(chosen, "notice_seconds", NOTICE_SECONDS)
         _check(chosen)
+        _check_addresses(Adjustments(**chosen))
         chosen["connection_limit"] = _allow_files(int(chosen["connection_limit"]))
     except ValueError as error:
         raise _cannot_start(global_config, str(error)) from None
@@ -210,10 +216,12 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
                 for name in ("listen", "host", "port", "unix_socket")
                 if name in chosen
             )
-            raise _cannot_start(global_config, f"{where}: {error.strerror}") from None
+            refusal = _cannot_start(global_config, f"{where}: {error.strerror}")
+            # pserve takes this for an orderly end, and with -q says nothing.
+            log.critical("%s", refusal)
+            raise refusal from None
         server.waitress.print_listen("Serving on http://{}:{}")
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, _once(server.stop))
+        _take_signals(server.stop)
         # What is there stays. To look through all of it for garbage would take 20 ms each time, for
         # which everybody waits.
         gc.freeze()
@@ -230,7 +238,9 @@ def _cannot_start(global_config: Mapping[str, str], why: str) -> SystemExit:
 def _check(options: Mapping[str, Any]) -> None:
     """:raises ValueError: an option is wrong; the message names it"""
     try:
-        Adjustments(**options)
+        # Of what waitress warns of, _check_proxy says that it is wrong.
+        with warnings.catch_warnings(action="ignore"):
+            Adjustments(**options)
     except ValueError as error:
         raise ValueError(_named(options, str(error))) from None
     if int(options.get("threads", 1)) < 1:
@@ -240,6 +250,45 @@ def _check(options: Mapping[str, Any]) -> None:
         # The system would take the remainder.
         if port.isdecimal() and int(port) > LAST_PORT:
             raise ValueError(f"{address.lstrip(':')}: a port is {LAST_PORT} at most")
+
+    _check_proxy(options)
+
+
+def _check_proxy(options: Mapping[str, Any]) -> None:
+    """:raises ValueError: a proxy that no request comes from, or of which nothing is believed"""
+    proxy = options.get("trusted_proxy")
+    if proxy is None:
+        return
+    # Waitress compares texts.
+    known = ("*", "localhost") if "unix_socket" in options else ("*",)
+    if proxy not in known:
+        try:
+            ip_address(proxy)
+        except ValueError:
+            text = f"trusted_proxy = {proxy}: must be one address, such as 127.0.0.1, or *"
+            raise ValueError(text) from None
+    if not options.get("trusted_proxy_headers"):
+        text = "name what is believed of it in trusted_proxy_headers, such as x-forwarded-for"
+        raise ValueError(f"trusted_proxy = {proxy}: {text}")
+
+
+def _check_addresses(adjustments: Adjustments) -> None:
+    """Find out now whether addresses are free: later nobody would hear of it, see ``serve``.
+
+    :raises ValueError: somebody listens there, or there is no such address
+    """
+    # What it has beside a socket of the file system is only a default.
+    addresses = () if adjustments.unix_socket else adjustments.listen
+    for family, kind, protocol, address in addresses:
+        with socket.socket(family, kind, protocol) as probe:
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                where = f"{address[0]}:{address[1]}"
+                raise ValueError(f"nobody can listen on {where}: {error.strerror}") from None
 
 
 def _named(options: Mapping[str, Any], reason: str) -> str:
@@ -267,21 +316,33 @@ def _seconds(options: dict[str, Any], name: str, default: float) -> float:
 
 
 def _allow_files(connections: int) -> int:
-    """Let the process have that many connections open; the number that it may have."""
+    """Let the process have that many connections open; the number that it may have.
+
+    :raises ValueError: it may not even have one
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + OTHER_FILES
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return connections if most == wanted else max(1, most - OTHER_FILES)
+    if most - OTHER_FILES < 1:
+        raise ValueError(f"{most} open files are too few, of which others need {OTHER_FILES}")
+    return connections if most == wanted else most - OTHER_FILES
 
 
-def _once(stop: Callable[..., None]) -> Callable[[int, Any], None]:
-    """A handler of signals; whoever sends a second one does not want to wait."""
+def _take_signals(stop: Callable[..., None]) -> None:
+    """Let signals begin the end; whoever sends a second one does not want to wait."""
+    # Whoever has begun it with nohup wants it to go on when the terminal is closed.
+    ends = [each for each in ENDS if not _is_ignored(each)]
 
     def handle(_number: int, _frame: Any) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
+        for each in ends:
             signal.signal(each, signal.SIG_DFL)
         stop()
 
-    return handle
+    for each in ends:
+        signal.signal(each, handle)
+
+
+def _is_ignored(number: int) -> bool:
+    return number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
