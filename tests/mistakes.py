@@ -81,6 +81,10 @@ class Case(NamedTuple):
     files: Sequence[str] = ()
 
 
+# The origin of a variable that nobody reads.
+VARIABLE = "(environment variable)"
+
+
 def variable(name):
     return f"environment variable {name}"
 
@@ -117,8 +121,11 @@ def prepare(case, tmp_path, monkeypatch, write_plugin):
     monkeypatch.setenv("WIDGET_SERVICE_PASSLIB_ARGON___MEMORY_COST", "8")
     latin = tmp_path / "latin"
     latin.write_bytes(b"\xe9")
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET, encoding="utf-8")
     for name, value in case.environ.items():
-        monkeypatch.setenv(name, value.replace("NOT UTF-8", str(latin)))
+        given = value.replace("NOT UTF-8", str(latin)).replace("A SECRET", str(secret))
+        monkeypatch.setenv(name, given)
     for name, source in case.modules.items():
         write_plugin(name, source)
     for name in case.files:

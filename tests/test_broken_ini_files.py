@@ -8,6 +8,7 @@ from mistakes import (
     PSYCOPG,
     SECRET,
     SECRETIVE,
+    VARIABLE,
     Case,
     Mistake,
     check,
@@ -177,6 +178,51 @@ CASES = {
     "[DEFAULT] against [app:main]": Case(
         text("docs.title = here", before="[DEFAULT]\ndocs.title = there"),
         [Mistake("docs.title", None, "[DEFAULT] has it as well, in line 2", "LAST LINE")],
+    ),
+    "[DEFAULT] after [app:main]": Case(
+        text("docs.title = here", "[DEFAULT]", "docs.title = there"),
+        [Mistake("docs.title", None, "[DEFAULT] has it as well, in line 9")],
+    ),
+    "variables that resemble nothing": Case(
+        text(),
+        [
+            Mistake("WIDGET_SERVICE_SERVER_THREADS", None, "nobody reads this variable", VARIABLE),
+            Mistake("WIDGET_SERVICE_DB_PORT", None, "nobody reads this variable", VARIABLE),
+        ],
+        # The others are what Kubernetes and Docker say of a service of this name, and its database.
+        environ={
+            "WIDGET_SERVICE_SERVER_THREADS": "4",
+            "WIDGET_SERVICE_DB_PORT": "5432",
+            "WIDGET_SERVICE_SERVICE_HOST": "10.0.0.1",
+            "WIDGET_SERVICE_SERVICE_PORT": "6543",
+            "WIDGET_SERVICE_SERVICE_PORT_HTTP": "6543",
+            "WIDGET_SERVICE_PORT": "tcp://10.0.0.1:6543",
+            "WIDGET_SERVICE_PORT_6543_TCP": "tcp://10.0.0.1:6543",
+            "WIDGET_SERVICE_PORT_6543_TCP_PROTO": "tcp",
+            "WIDGET_SERVICE_PORT_6543_TCP_ADDR": "10.0.0.1",
+            "WIDGET_SERVICE_DATABASE_SERVICE_HOST": "10.0.0.2",
+        },
+    ),
+    "a variable that is not UTF-8": Case(
+        text(),
+        [
+            Mistake(
+                "docs.title", None, "the value is not UTF-8", variable("WIDGET_SERVICE_DOCS_TITLE")
+            )
+        ],
+        environ={"WIDGET_SERVICE_DOCS_TITLE": "caf\udce9"},
+    ),
+    "a variable that names the wrong secret": Case(
+        text(),
+        [
+            Mistake(
+                "jwt.expiration",
+                "***",
+                "*** is not a valid integer",
+                "secret (WIDGET_SERVICE_JWT_EXPIRATION_FILE)",
+            )
+        ],
+        environ={"WIDGET_SERVICE_JWT_EXPIRATION_FILE": "A SECRET"},
     ),
     "a typo in [DEFAULT]": Case(
         text(before="[DEFAULT]\nname = whatever\ndocs.titel = 2"),
@@ -389,7 +435,7 @@ def test_it_says_which_line_is_not_utf_8(tmp_path, capsys):
     ["mistakes in variables", "a typo and a mistake on the command line"],
 )
 def test_it_refuses_in_a_process_of_its_own(tmp_path, name):
-    ini, mistakes, environ, _modules, arguments = CASES[name]
+    ini, mistakes, environ, _modules, arguments, _files = CASES[name]
     file = tmp_path / "broken.ini"
     file.write_text(f"{ini}\n[server:main]\nuse = egg:waitress#main\n", encoding="utf-8")
     changes = [f"{key}={value}" for key, value in arguments.items()]

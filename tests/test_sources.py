@@ -110,7 +110,7 @@ def test_it_reads_a_file_that_a_variable_names(tmp_path, content, text):
     path = tmp_path / "key"
     path.write_bytes(content)
     source = Source({KEY: "section"}, {f"{VARIABLE}_FILE": str(path)})
-    assert source.entry(KEY) == Entry(text, f"{path} ({VARIABLE}_FILE)")
+    assert source.entry(KEY) == Entry(text, f"{path} ({VARIABLE}_FILE)", is_of_file=True)
     assert source.problems == []
 
 

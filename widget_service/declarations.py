@@ -96,6 +96,8 @@ class Declarations:
         """Note a problem with ``key``; the application will not start."""
         entry = self.source.entry(key)
         value = self.shown(key, entry.text) or "(empty)" if entry else None
+        if entry and entry.is_of_file and entry.text:
+            value, text = MASK, text.replace(entry.text, MASK)
         self.note(key, value, entry.origin if entry else "not set", text)
 
     def shown(self, key: str, text: str) -> str:
@@ -144,7 +146,10 @@ class Declarations:
         for name in self.source.variables():
             read = name == INI_VARIABLE or {name, name.removesuffix("_FILE")} & variables
             if not read and not self._open_key(name):
-                close = difflib.get_close_matches(name, variables, n=1)
+                # All begin alike.
+                short = [each.removeprefix(PREFIX) for each in variables]
+                found = difflib.get_close_matches(name.removeprefix(PREFIX), short, n=1)
+                close = [f"{PREFIX}{each}" for each in found]
                 text = "nobody reads this variable" + _did_you_mean(close)
                 self.note(name, None, "environment variable", text)
 

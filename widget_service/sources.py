@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 PREFIX = "WIDGET_SERVICE_"
 # What PasteDeploy itself puts beside the values of [DEFAULT] and of the command line.
 PASTE_OWN = frozenset({"here", "__file__"})
+# What Kubernetes and Docker tell each container of a service that is called like this one.
+LINK = re.compile(r"\w+_SERVICE_(HOST|PORT\w*)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
+LINKED_PORT = re.compile(r"(tcp|udp|sctp)://.*")
 PERCENT = re.compile(r"%%|%\((\w+)\)s")
 KEY = re.compile(r"(?:get |(set ))?([^\s#;=:\[][^=:]*?)\s*[=:]")
 BYTE_ORDER_MARK = "\ufeff"
+SURROGATE = re.compile("[\udc80-\udcff]")
 SECTION = re.compile(r"\[([^\]]+)\]")
 
 
@@ -40,6 +44,8 @@ class Entry(NamedTuple):
 
     text: str
     origin: str
+    # Somebody who names the wrong file must not see a secret in a message.
+    is_of_file: bool = False
 
 
 def environment_variable(key: str) -> str:
@@ -92,7 +98,11 @@ class Source:
         if name in self.environ and by_file in self.environ:
             self._note(key, None, name, f"{by_file} is set as well; remove one of them")
         if name in self.environ:
-            return Entry(self.environ[name], f"environment variable {name}")
+            text = self.environ[name]
+            if text.isascii() or not SURROGATE.search(text):
+                return Entry(text, f"environment variable {name}")
+            self._note(key, None, name, "the value is not UTF-8")
+            return None
         return self._file(key, by_file) if by_file in self.environ else None
 
     def every_key(self) -> Iterator[str]:
@@ -102,7 +112,13 @@ class Source:
 
     def variables(self) -> Iterator[str]:
         """The names of the environment variables that claim to be settings."""
-        return (name for name in self.environ if name.startswith(PREFIX))
+        return (
+            name
+            for name, text in self.environ.items()
+            if name.startswith(PREFIX)
+            and not LINK.fullmatch(name)
+            and not (name.endswith("_PORT") and LINKED_PORT.fullmatch(text))
+        )
 
     def _file(self, key: str, variable: str) -> Entry | None:
         path = self.environ[variable]
@@ -113,7 +129,7 @@ class Source:
         except (OSError, ValueError) as error:
             self._note(key, path, variable, f"the file cannot be read: {error}")
         else:
-            return Entry(text, f"{path} ({variable})")
+            return Entry(text, f"{path} ({variable})", is_of_file=True)
         return None
 
     def _note(self, key: str, value: str | None, variable: str, text: str) -> None:
@@ -141,7 +157,9 @@ class Lines:
                 self._note(section, key.group(2), number)
                 if key.group(1):
                     self._set[key.group(2)] = number
-        self._shared = self._set | self._lines.pop("DEFAULT", {})
+        shared = self._lines.pop("DEFAULT", {})
+        self._note_defaults(shared)
+        self._shared = self._set | shared
         wanted = set(keys)
         self._applications = sorted(
             self._lines.values(), key=lambda lines: len(wanted & lines.keys()), reverse=True
@@ -162,15 +180,17 @@ class Lines:
 
     def _note(self, section: str, key: str, number: int) -> None:
         lines = self._lines.setdefault(section, {})
-        shared = self._lines.get("DEFAULT", {}).get(key)
         if key in lines:
             text = f"[{section}] has it already, in line {lines[key]}; remove one of them"
             self.problems.append(Problem(key, None, self.at(number), text))
-        elif shared:
-            # PasteDeploy takes that of [DEFAULT], whatever stands further down.
-            text = f"[DEFAULT] has it as well, in line {shared}; remove one of them"
-            self.problems.append(Problem(key, None, self.at(number), text))
         lines.setdefault(key, number)
+
+    def _note_defaults(self, shared: Mapping[str, int]) -> None:
+        """PasteDeploy takes what [DEFAULT] has, whatever the section of the application says."""
+        for lines in self._lines.values():
+            for key in lines.keys() & shared.keys():
+                text = f"[DEFAULT] has it as well, in line {shared[key]}; remove one of them"
+                self.problems.append(Problem(key, None, self.at(lines[key]), text))
 
     def _read(self) -> list[str]:
         # Where it cannot be read, PasteDeploy says why not.
