@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import colander
 
 from widget_service.declarations import Family
+from widget_service.settings import StartupError
 from widget_service.sources import environment_variable
 
 SERVER = """
@@ -103,9 +104,18 @@ def ini_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def check(_registry: Any, _args: argparse.Namespace) -> None:
-    """Say so: whoever is here has read every setting without a problem."""
-    print("every setting is right; the database was not tried")
+def check(registry: Any, _args: argparse.Namespace) -> None:
+    """Say whether it would start: whoever is here has read every setting without a problem.
+
+    :raises StartupError: another section of the file is wrong
+    """
+    # Not above: it loads the server, which no other command needs.
+    from widget_service import sections  # noqa: PLC0415
+
+    problems = [*sections.problems(registry.settings_declared.source.file)]
+    if problems:
+        raise StartupError(problems)
+    print("every setting is right; the database was not tried, nor what else it needs to start")
 
 
 def show(registry: Any, args: argparse.Namespace) -> None:

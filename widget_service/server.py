@@ -197,11 +197,8 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
 
     :raises SystemExit: an option is wrong; the reason is the message
     """
-    chosen: dict[str, Any] = {**DEFAULTS, **options}
     try:
-        drain_seconds = _seconds(chosen, "drain_seconds", DRAIN_SECONDS)
-        notice_seconds = _seconds(chosen, "notice_seconds", NOTICE_SECONDS)
-        _check(chosen)
+        chosen, drain_seconds, notice_seconds = checked(options)
         _check_addresses(Adjustments(**chosen))
         chosen["connection_limit"] = _allow_files(int(chosen["connection_limit"]))
     except ValueError as error:
@@ -228,6 +225,18 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         server.run()
 
     return serve
+
+
+def checked(options: Mapping[str, str]) -> tuple[dict[str, Any], float, float]:
+    """Waitress's options with our defaults, and the seconds of draining and of notice.
+
+    :raises ValueError: an option is wrong; the message names it
+    """
+    chosen: dict[str, Any] = {**DEFAULTS, **options}
+    drain_seconds = _seconds(chosen, "drain_seconds", DRAIN_SECONDS)
+    notice_seconds = _seconds(chosen, "notice_seconds", NOTICE_SECONDS)
+    _check(chosen)
+    return chosen, drain_seconds, notice_seconds
 
 
 def _cannot_start(global_config: Mapping[str, str], why: str) -> SystemExit:

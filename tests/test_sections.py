@@ -1,0 +1,89 @@
+"""The sections of an .ini file that others read, checked before they are."""
+
+import logging.config
+
+import pytest
+from processes import ini_file, run
+
+from widget_service import sections
+
+SERVER = "[server:main]\nuse = egg:widget_service#server\n"
+
+
+def problems(tmp_path, text):
+    file = tmp_path / "some.ini"
+    file.write_text(f"[app:main]\nuse = egg:widget_service\n{text}", encoding="utf-8")
+    found = [*sections.problems(str(file))]
+    assert all(each.origin == str(file) for each in found)
+    return [(each.key, each.text) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        (f"{SERVER}thraeds = 20\n", "[server:main]", "Unknown adjustment 'thraeds'"),
+        (f"{SERVER}drain_seconds = soon\n", "[server:main]", "drain_seconds = soon: must be"),
+        (f"{SERVER}[server:two]\nuse = main\nthreads = 0\n", "[server:two]", "threads = 0: "),
+        ("[server:main]\nlisten = *:80\n", "[server:main]", "LookupError: No loader given"),
+        ("[server:main]\nuse = egg:nowhere\n", "[server:main]", "No package metadata"),
+        (f"{SERVER}[logers]\nkeys = root\n", "[logers]", "nobody reads it; did you mean loggers?"),
+        ("[sever:main]\n", "[sever:main]", "nobody reads it; did you mean server:main?"),
+    ],
+)
+def test_it_says_what_is_wrong(tmp_path, text, key, said):
+    ((where, what),) = problems(tmp_path, text)
+    assert where == key
+    assert said in what
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SERVER,
+        f"{SERVER}[server:second]\nuse = main\nlisten = *:6544\n",
+        # An address that is taken, as by the service itself that runs, is no mistake in the file.
+        f"{SERVER}listen = 192.0.2.1:80\n",
+        "[server:main]\nuse = egg:waitress#main\nanything = goes\n",
+        "[uwsgi]\nmaster = true\n",
+        "",
+    ],
+)
+def test_it_has_nothing_to_say(tmp_path, text):
+    assert problems(tmp_path, text) == []
+
+
+def test_it_says_what_is_wrong_with_logging(tmp_path, monkeypatch):
+    def refuse(*_arguments, **_options):
+        raise KeyError("formatter_json")
+
+    # The logging of a file would be that of the tests from here on.
+    monkeypatch.setattr(logging.config, "fileConfig", refuse)
+    assert problems(tmp_path, "[loggers]\n") == [("logging", "KeyError: 'formatter_json'")]
+
+
+KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-it"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([], None),
+        (
+            [("level = INFO", "level = INFOO")],
+            "- logging (FILE): ValueError: Unknown level",
+        ),
+        ([("[formatter_json]", "[formater_json]")], "- logging (FILE): KeyError: 'formatter_json'"),
+        ([("(sys.stderr,)", "(sys.stderr")], "- logging (FILE): SyntaxError: "),
+        ([("threads = 20", "threads = many")], "- [server:main] (FILE): threads = many: is no wh"),
+    ],
+)
+def test_the_command_says_whether_it_would_start(tmp_path, changes, said):
+    file = ini_file("production.ini", tmp_path, *changes)
+    done = run("widget-service", "-c", file, "config", "check", cwd=tmp_path, **KEY)
+    if said is None:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("every setting is right; ")
+    else:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert said.replace("FILE", str(file)) in done.stderr
+        assert "Traceback" not in done.stderr
