@@ -136,8 +136,9 @@ def explained(script: ScriptDirectory, context: MigrationContext) -> Iterator[No
 
 def _not_ours(unknown: set[str]) -> AlembicError:
     return AlembicError(
-        f"the database has revisions that no included plugin has ({', '.join(sorted(unknown))}); "
-        "include the plugin again. To be rid of it, run this before it is left out: "
+        f"the database has revisions that no included plugin has ({', '.join(sorted(unknown))}). "
+        "If a newer release has migrated it, start that one. If a plugin was left out, include it "
+        "again; to be rid of it, run this before it is left out: "
         "widget-service migrate --down PLUGIN@base"
     )
 

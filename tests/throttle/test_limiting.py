@@ -130,6 +130,12 @@ def test_it_refuses_while_redis_is_away_where_it_is_told_to(serve, server, clock
     assert guess(client, 1) == [401]
 
 
+def test_it_says_why_redis_does_not_let_it_in(serve, server):
+    server.client.config_set("requirepass", "hunter2")
+    with pytest.raises(SystemExit, match=r"throttle\.storage .*: Authentication required"):
+        serve(storage=server.url)
+
+
 def test_it_survives_a_restart_of_redis(serve, server):
     client = serve(storage=server.url, login_address="9/hour", without_storage="refuse")
     assert guess(client, 1) == [401]

@@ -173,9 +173,14 @@ def open_storage(url: str, timeout: float) -> Any:
 def _check(event: ApplicationCreated) -> None:
     """:raises StartupError: the storage does not answer"""
     registry = event.app.registry
-    if not registry.throttle.storage.check():
-        registry.settings_declared.refuse("throttle.storage", "does not answer; is Redis there?")
-        raise StartupError(registry.settings_declared.problems)
+    storage = registry.throttle.storage
+    try:
+        # Not its check(), which does not say why.
+        storage.get("widget_service:start")
+    except storage.base_exceptions as error:
+        text = f"cannot be used: {' '.join(str(error).split())}"
+        registry.settings_declared.refuse("throttle.storage", text)
+        raise StartupError(registry.settings_declared.problems) from None
 
 
 def includeme(config: Any) -> None:
