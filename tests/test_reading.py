@@ -88,6 +88,12 @@ def test_it_leaves_whole_objects_to_sqlalchemy(registry):
     assert row.email == "somebody@example.com"
 
 
+def test_it_asks_anew_for_values_that_change(registry):
+    values = iter(["first", "second"])
+    statement = select(literal(None), bindparam("value", callable_=lambda: next(values)))
+    assert [registry.database.read(statement)[0][1] for _ in range(2)] == ["first", "second"]
+
+
 def test_it_wants_every_parameter(registry):
     statement = select(User.id).where(User.id == bindparam("id"))
     with pytest.raises((KeyError, DBAPIError)):

@@ -32,9 +32,12 @@ class Compiled:
         compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
         columns = compiled._result_columns  # noqa: SLF001
         self.text: str = compiled.string
-        # Entities, textual SQL, and lists of values whose length is known only when they are there.
+        # Entities, textual SQL, lists of values whose length is known only when they are there,
+        # and values that are to be asked for each time.
         self.is_simple = bool(columns) and not (
-            compiled.post_compile_params or _has_entities(statement)
+            compiled.post_compile_params
+            or _has_entities(statement)
+            or any(bound.callable for bound in compiled.bind_names)
         )
         self._given = {
             name: bound.value for bound, name in compiled.bind_names.items() if not bound.required

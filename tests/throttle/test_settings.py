@@ -48,8 +48,8 @@ def test_it_refuses_to_start_with_every_rate_that_is_none(serve):
         ("memcached://localhost", "redis://HOST"),
         ("redis://localhost:port", "Port could not be cast"),
         # Nobody listens there.
-        ("redis://:hunter2@localhost:1/0", "cannot be used: Error ,
-        ("redis+unix:///nowhere/redis.sock", "cannot be used: Error ,
+        ("redis://:hunter2@localhost:1/0", "cannot be used: Error "),
+        ("redis+unix:///nowhere/redis.sock", "cannot be used: Error "),
     ],
 )
 def test_it_refuses_to_start_without_a_storage(serve, storage, text):
