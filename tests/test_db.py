@@ -102,7 +102,7 @@ def test_it_reads_inside_a_transaction_what_it_wrote(notes):
 
 def test_it_gives_no_session_to_a_safe_request(notes, caplog):
     notes.get("/api/v1/notes/session", status=500)
-    assert "a GET request has no transaction: use request.read" in caplog.text
+    assert "a GET request writes nothing: it reads with request.rows" in caplog.text
 
 
 def test_it_cannot_write_on_the_road_for_reading(notes, database, caplog):

@@ -128,7 +128,8 @@ class Request(PyramidRequest):
         :raises RuntimeError: the request is a safe one, which has no transaction
         """
         if not self.environ.get("tm.active"):
-            raise RuntimeError(f"a {self.method} request has no transaction: use request.read")
+            text = f"a {self.method} request writes nothing: it reads with request.rows"
+            raise RuntimeError(text)
         # The engine does so when it has a connection. It may take long to get one.
         step_aside()
         session = RequestSession(self.registry)

@@ -2,8 +2,8 @@
 
 For what a row costs the database, SQLAlchemy's own execution is dear: a pool, events, a cache of
 compiled statements, results that can be streamed. A read that is answered in one go needs none of
-it. Whoever writes a statement need not know: it is the same ``select()``, and its rows have the
-same names.
+it. Whoever writes a statement need not know: it is the same ``select()``. Its rows have the names
+of columns and labels, also where a model calls an attribute something else.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def _as_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
-    raise TypeError(f"a {type(value).__name__} is nothing that JSON has")
+    text = f"JSON has no {type(value).__name__}: a view makes a text or a number of {value!r}"
+    raise TypeError(text)
 
 
 def answer(request: Any, value: Any) -> Response:

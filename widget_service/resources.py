@@ -32,6 +32,10 @@ class Context:
     __name__: str | None = None
     # What Pyramid takes: entries, or a function that returns some.
     __acl__: ClassVar[Any] = ()
+    # Whether to look up who asks before there is a transaction. A view sets it that waits for
+    # something, such as another service, before it writes: on SQLite everybody else who writes
+    # would wait for it, as its transaction begins with the first look at the database.
+    before_transaction: ClassVar[bool] = False
 
     def __init__(self, request: Any) -> None:
         self.request = request

@@ -4,9 +4,9 @@ A plugin declares services at module level and registers each in its includeme::
 
     gadgets = Service("gadgets", "/gadgets", tags=["gadgets"], factory=Gadgets)
 
-    @gadgets.get(permission="gadgets:read", schema=Page(), response_schemas={"200": GadgetList()})
-    def list_gadgets(request):
-        return {"items": request.context.page(**request.validated["querystring"])}
+    @gadgets.get(permission="gadgets:read", schema=Query(), response_schemas={"200": Found()})
+    def find_gadgets(request):
+        return {"codes": workshop.find(request.rows, **request.validated["querystring"])}
 
     def includeme(config):
         config.add_rest_service(gadgets)

@@ -1,5 +1,9 @@
 """The policy: whose request it is, as the database has it now."""
 
+import importlib
+from contextlib import closing
+from threading import Thread
+
 import pytest
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.testing import DummyRequest
@@ -8,7 +12,7 @@ from sqlalchemy import delete, update
 from widget_service.auth.models import IssuedToken, User
 from widget_service.auth.resources import Account
 from widget_service.auth.tokens import TokenRefused
-from widget_service.testing import Client, run, statements
+from widget_service.testing import PASSWORD, Client, application, ini_text, run, statements
 
 USER = "/api/v1/auth/user"
 WIDGETS = "/api/v1/widgets"
@@ -166,3 +170,49 @@ def test_it_lets_whoever_makes_a_codec_decide_who_is_known(app):
     request.rows = app.registry.database.read
     with pytest.raises(TokenRefused, match="Invalid"):
         codec.callback(codec.read(token).claims, request)
+
+
+# Its view asks another service, which takes its time.
+PATIENT = """
+import threading
+from pyramid.authorization import Allow
+from widget_service.principals import Authenticated
+from widget_service.resources import Context
+from widget_service.rest import Service
+
+begun, answered = threading.Event(), threading.Event()
+
+class Patient(Context):
+    __acl__ = ((Allow, Authenticated, "wait"),)
+    before_transaction = True
+
+service = Service("patient", "/patient", factory=Patient)
+
+@service.post(permission="wait")
+def post(request):
+    begun.set()
+    return {"answered": answered.wait(60)}
+
+def includeme(config):
+    config.include("widget_service.auth")
+    config.declare_permissions({"wait": "wait"})
+    config.add_rest_service(service)
+"""
+
+
+def test_others_write_while_a_view_waits_that_has_not_begun_to(tmp_path, write_plugin):
+    write_plugin("patient", PATIENT)
+    app = application(ini_text(f"sqlite:///{tmp_path}/own.sqlite", ["patient"]), tmp_path)
+    patient = importlib.import_module("patient")
+    with closing(app.registry.database):
+        client = Client(app)
+        user = client.sign_up("user@example.com")
+        answers = []
+        thread = Thread(target=lambda: answers.append(user.post("/api/v1/patient").json))
+        thread.start()
+        assert patient.begun.wait(60)
+        other = {"email": "other@example.com", "password": PASSWORD}
+        client.post("/api/v1/auth/register", other, status=201)
+        patient.answered.set()
+        thread.join(60)
+    assert answers == [{"answered": True}]
