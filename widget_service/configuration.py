@@ -180,7 +180,8 @@ names as well. Secrets are not shown.
 The .ini file is read by PasteDeploy, which has rules of its own:
 
 - A percent sign is written `%%`; `%(here)s` is the folder of the file. A single `%`, and a
-  name that is there twice, stop `pserve` with a traceback; `config check` names the lines.
+  name that is there twice, stop `pserve` with a traceback, as does whatever else it cannot read;
+  `config check` names the lines, and looks at servers and logging as well.
 - `pserve FILE.ini jwt.expiration=600` sets a setting, over that of the file and below the
   environment.
 - What is in `[DEFAULT]` is a setting too, and wins over the same one of the command line. In

@@ -116,6 +116,21 @@ def test_it_rotates_secrets_while_old_tokens_live_out_their_time(make):
     assert (status(third, old), status(third, new)) == (401, 200)
 
 
+@pytest.mark.parametrize("named", [{}, {"jwt.key_id": "first"}], ids=["unnamed", "named"])
+def test_processes_get_a_new_key_one_after_the_other(make, named):
+    known_as = named.get("jwt.key_id", "any")
+    new = {"jwt.private_key": NEW, "jwt.key_id": "second"}
+    before = make({**named, "jwt.verification_keys": entries(second=NEW)})
+    after = make({**new, "jwt.verification_keys": entries(**{known_as: SECRET})})
+    tokens = [before.sign_up("user@example.com"), after.log_in("user@example.com")]
+    # Some processes are at the first of these steps and some at the next, all the time.
+    for each in (make(named), before):
+        assert status(each, tokens[0]) == 200
+    for each in (before, after):
+        assert [status(each, token) for token in tokens] == [200, 200]
+    assert status(make(new), tokens[1]) == 200
+
+
 def test_it_takes_tokens_without_a_name_when_the_key_gets_one(make):
     old = make().sign_up("user@example.com")
     assert status(make({"jwt.key_id": "first"}), old) == 200
