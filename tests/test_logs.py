@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
+from pyramid import testing
+from pyramid.request import Request
 
 from widget_service.logs import JSONFormatter
 
@@ -46,6 +48,22 @@ def test_it_says_when_where_and_what(logged, time_machine):
         "logger": "some.module",
         "message": "one of 2",
     }
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"X-Request-ID": "7b2c-1"}, "7b2c-1"),
+        ({}, None),
+        ({"X-Request-ID": ""}, None),
+        ({"X-Request-ID": "x" * 129}, None),
+        ({"X-Request-ID": "a b"}, None),
+        ({"X-Request-ID": "caf\xe9"}, None),
+    ],
+)
+def test_it_says_which_request_a_line_is_of(logged, headers, expected):
+    with testing.testConfig(request=Request.blank("/", headers=headers)):
+        assert logged("said").get("request_id") == expected
 
 
 def test_it_keeps_a_traceback_in_the_line(logged):

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
+
+from pyramid.threadlocal import get_current_request
 
 from widget_service.rendering import dump_json
 
 # What every record has; the rest was given as extra=.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
+# Anybody may send the header.
+ID = re.compile(r"[!-~]{1,128}")
+
 
 class JSONFormatter(logging.Formatter):
     """One JSON object a line: time, level, logger, message, and the traceback if there is one.
+
+    Of a request that has an X-Request-ID its lines have it too, as ``request_id``.
 
     What was logged with ``extra=`` comes under its own names. No value of a record is too odd: a
     log line must not be lost because of what it is about.
@@ -30,11 +38,21 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "message": _message(record),
         }
+        request_id = _request_id()
+        if request_id is not None:
+            line["request_id"] = request_id
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
         return dump_json(line).decode("utf-8")
+
+
+def _request_id() -> str | None:
+    """The X-Request-ID of the request that this thread answers, as a proxy gives it."""
+    environ = getattr(get_current_request(), "environ", {})
+    found = ID.fullmatch(environ.get("HTTP_X_REQUEST_ID", ""))
+    return found[0] if found else None
 
 
 def _message(record: logging.LogRecord) -> str:
