@@ -233,6 +233,21 @@ def test_it_answers_415_to_other_content_types(echo, content_type):
     assert response.headers["Accept"] == f"{FORM}, multipart/form-data, {JSON}"
 
 
+def test_it_says_how_many_fields_a_form_may_have(echo):
+    errors = refused(send(echo, b"&" * 1500, FORM))
+    said = "The request body is not a valid form in UTF-8, of 1000 fields at most"
+    assert errors == {"body": said}
+
+
+def test_it_reads_a_query_that_nobody_encoded(echo):
+    def get(query):
+        environ = {"QUERY_STRING": query.decode("latin-1")}
+        return echo.request("/api/v1/echo", environ=environ, expect_errors=True)
+
+    assert set(refused(get(b"text=caf\xe9"))) == {"url"}
+    assert get("text=café".encode()).json["text"] == "café"
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "identity, gzip", "bogus"])
 def test_it_answers_415_to_what_is_compressed(echo, coding):
     headers = {"Content-Encoding": coding}

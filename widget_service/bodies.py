@@ -79,7 +79,7 @@ def _read_form(body: bytes, _options: Mapping[str, str]) -> Mapping[str, Any]:
             max_num_fields=MAX_FIELDS,
         )
     except ValueError:
-        _refuse("The request body is not a valid form in UTF-8")
+        _refuse(f"The request body is not a valid form in UTF-8, of {MAX_FIELDS} fields at most")
     return first_of_each(pairs)
 
 

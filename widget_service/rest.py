@@ -24,6 +24,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import parse_qsl
 
 import colander
 import cornice
@@ -229,10 +230,22 @@ def bind(registry: Any, schema: colander.MappingSchema) -> colander.MappingSchem
 def _read(request: Any, locations: set[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"path": request.matchdict}
     if "querystring" in locations:
-        found["querystring"] = bodies.first_of_each(request.GET.items())
+        found["querystring"] = bodies.first_of_each(_query(request.environ))
     if "body" in locations:
         found["body"] = bodies.read_body(request)
     return found
+
+
+def _query(environ: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The parameters of the query, in UTF-8 and parted by ``&``: WebOb takes ``;`` as well.
+
+    :raises UnicodeDecodeError: they are not UTF-8
+    """
+    text = environ.get("QUERY_STRING", "")
+    if not text.isascii():
+        # As WSGI has what a client did not encode.
+        text = text.encode("latin-1").decode("utf-8")
+    return parse_qsl(text, keep_blank_values=True, errors="strict")
 
 
 def documented(view: Any, _info: Any) -> Any:
