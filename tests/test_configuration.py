@@ -52,6 +52,15 @@ def test_it_checks_settings_without_a_database(ask):
     assert ask("check") == said
 
 
+def test_it_checks_the_other_sections_of_the_file(tmp_path, capsys):
+    file = tmp_path / "test.ini"
+    server = "\n[server:main]\nuse = egg:widget_service#server\nthraeds = 2\n"
+    file.write_text(ini_text(URL) + server, encoding="utf-8")
+    assert cli.main(["-c", str(file), "config", "check"]) == 1
+    said = f"- [server:main] ({file}): thraeds = 2: Unknown adjustment 'thraeds'"
+    assert said in capsys.readouterr().err
+
+
 def test_it_shows_settings_with_their_origin(ask, tmp_path, monkeypatch):
     monkeypatch.setenv("WIDGET_SERVICE_JWT_LEEWAY", "5")
     shown = ask("show", jwt__expiration="60", docs__title="", passlib__truncate_error="true")

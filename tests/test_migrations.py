@@ -339,6 +339,26 @@ def test_it_refuses_to_start_on_a_database_that_is_not_migrated(own_database, tm
     application(ini, tmp_path).registry.database.close()
 
 
+def test_it_refuses_to_start_without_a_table_that_a_model_has(own_database, tmp_path):
+    ini = ini_text(own_database, PLUGINS)
+    application(ini, tmp_path).registry.database.close()
+    change(own_database, "DROP TABLE widget")
+    with pytest.raises(SystemExit) as refusal:
+        application(ini, tmp_path)
+    (line,) = str(refusal.value).splitlines()[1:]
+    assert line.startswith("  - table widget (widget_service.widgets): no migration has made it;")
+    # A view will do.
+    change(own_database, "CREATE VIEW widget AS SELECT * FROM site_user")
+    application(ini, tmp_path).registry.database.close()
+
+
+def change(url, statement):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     "location",
     [

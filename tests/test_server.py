@@ -9,6 +9,7 @@ import resource
 import signal
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 from processes import PATIENCE, free_port, listens, pause, run, serving
@@ -408,6 +409,24 @@ def test_it_says_that_somebody_else_listens_there(running, tmp_path, quiet):
     said = f"the server cannot start: nobody can listen on 127.0.0.1:{running.port}: Address"
     assert said in done.stderr
     assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_it_looks_for_addresses_of_both_versions():
+    asked = SimpleNamespace(
+        unix_socket=None,
+        listen=[(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, ("::1", 0, 0, 0))],
+    )
+    try:
+        other = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:  # nobody has an address of that version here
+        with pytest.raises(ValueError, match="nobody can listen on ::1:0: "):
+            module._check_addresses(asked)  # noqa: SLF001  (whatever the machine has)
+    else:
+        with other:
+            module._check_addresses(asked)  # noqa: SLF001  (likewise)
+            asked.listen[0] = (*asked.listen[0][:3], other.getsockname())
+            with pytest.raises(ValueError, match="Address already in use"):
+                module._check_addresses(asked)  # noqa: SLF001  (likewise)
 
 
 def test_it_says_so_if_somebody_was_quicker(caplog):

@@ -289,15 +289,15 @@ def _check_addresses(adjustments: Adjustments) -> None:
     # What it has beside a socket of the file system is only a default.
     addresses = () if adjustments.unix_socket else adjustments.listen
     for family, kind, protocol, address in addresses:
-        with socket.socket(family, kind, protocol) as probe:
-            if family == socket.AF_INET6:
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
-            except OSError as error:
-                where = f"{address[0]}:{address[1]}"
-                raise ValueError(f"nobody can listen on {where}: {error.strerror}") from None
+        except OSError as error:
+            where = f"{address[0]}:{address[1]}"
+            raise ValueError(f"nobody can listen on {where}: {error.strerror}") from None
 
 
 def _named(options: Mapping[str, Any], reason: str) -> str:

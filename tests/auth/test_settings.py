@@ -52,7 +52,7 @@ def test_it_refuses_to_start(refusal, settings, reason):
 
 def test_it_refuses_a_key_that_is_no_text(refusal):
     environ = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": f"{KEY}{KEY}\udcff"}
-    assert "is not valid UTF-8" in refusal({}, environ)
+    assert "the value is not UTF-8" in refusal({}, environ)
 
 
 def test_it_refuses_to_start_without_a_key(tmp_path):

@@ -98,8 +98,9 @@ def test_it_counts_each_application_of_a_process_by_itself(make):
     assert counts(one.get(PATH).text) == {("GET", "/api/v1/widgets", "401"): 1}
 
 
-def test_it_is_not_there_unless_somebody_asks_for_it(make):
-    client = make({})
+@pytest.mark.parametrize("settings", [{}, {"ops.metrics_path": ""}])
+def test_it_is_not_there_unless_somebody_asks_for_it(make, settings):
+    client = make(settings)
     client.get(PATH, status=404)
     assert not hasattr(client.registry, "metrics")
 

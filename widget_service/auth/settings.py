@@ -90,11 +90,7 @@ def key_id(node: Any, value: str) -> None:
 
 
 def key(node: Any, value: str) -> None:
-    """:raises colander.Invalid: no text in UTF-8, or a placeholder"""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise colander.Invalid(node, "is not valid UTF-8") from None
+    """:raises colander.Invalid: ``value`` is a placeholder"""
     if len(set(value)) < MINIMUM_VARIETY or PLACEHOLDER.search(value):
         raise colander.Invalid(node, f"is a placeholder; {ADVICE}")
 
