@@ -72,8 +72,6 @@ KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-
             [("level = INFO", "level = INFOO")],
             "- logging (FILE): ValueError: Unknown level",
         ),
-        ([("[formatter_json]", "[formater_json]")], "- logging (FILE): KeyError: 'formatter_json'"),
-        ([("(sys.stderr,)", "(sys.stderr")], "- logging (FILE): SyntaxError: "),
         ([("threads = 20", "threads = many")], "- [server:main] (FILE): threads = many: is no wh"),
     ],
 )

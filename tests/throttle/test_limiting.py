@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from widget_service.testing import PASSWORD
+from widget_service.throttle import limiting
 from widget_service.throttle.limiting import Count, Exceeded, Limiter, Uncounted, open_storage
 
 LOGIN = "/api/v1/auth/login"
@@ -49,8 +50,16 @@ class Server:
 
 
 @pytest.fixture(params=["valkey", pytest.param("redis", marks=pytest.mark.redis)])
-def server(request, tmp_path_factory):
+def server(request, tmp_path_factory, monkeypatch):
     """Valkey, which comes with the tests; Redis itself where it is asked for, and is a must."""
+    # Who asks it keeps connections until the process ends.
+    opened = []
+    make = limiting.RedisStorage
+    monkeypatch.setattr(
+        limiting,
+        "RedisStorage",
+        lambda *args, **kw: (opened.append(make(*args, **kw)), opened[-1])[1],
+    )
     if request.param == "redis":
         executable = shutil.which("redis-server")
         assert executable, "-m redis needs redis-server: apt-get install redis-server"
@@ -63,6 +72,8 @@ def server(request, tmp_path_factory):
     yield server
     server.stop()
     server.client.close()
+    for storage in opened:
+        storage.storage.connection_pool.disconnect()
 
 
 @pytest.fixture
