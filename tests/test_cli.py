@@ -215,6 +215,7 @@ def test_it_reads_the_arguments_of_its_process(tmp_path):
     assert done.stdout.startswith("every setting is right")
 
 
+@pytest.mark.processes
 def test_it_is_one_database_for_alembic_and_the_service(tmp_path):
     file = ini_file("development.ini", tmp_path, ("%(here)s/alembic", "REPOSITORY/alembic"))
     file.write_text(

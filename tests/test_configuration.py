@@ -127,6 +127,7 @@ def parsed(text):
     return parser
 
 
+@pytest.mark.processes
 def test_it_makes_a_sample_that_starts(ask, tmp_path):
     port = free_port()
     sample = tmp_path / "sample.ini"

@@ -43,6 +43,7 @@ def serve(url, directory, *plugins, **settings):
     return Client(application(ini_text(url, plugins, named), directory))
 
 
+@pytest.mark.processes
 def test_it_passes_its_own_tests(site_packages, tmp_path, postgresql):
     shutil.copytree(ROOT / "examples" / "gadgets" / "tests", tmp_path / "tests")
     # In one process, on the server that is there.

@@ -17,6 +17,7 @@ def somewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.processes
 def test_it_writes_a_plugin_that_passes_the_conformance_tests(tmp_path, capsys, postgresql):
     assert cli.main(["plugin", "new", "gears"]) == 0
     assert "gears/ is a plugin" in capsys.readouterr().out

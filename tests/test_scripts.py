@@ -74,6 +74,7 @@ def test_it_answers_until_it_is_told_to_stop(tmp_path):
         assert "Traceback" not in server.stderr.read_text()
 
 
+@pytest.mark.processes
 def test_it_starts_again_when_a_file_changes(tmp_path):
     port = free_port()
     development = ini_file("development.ini", tmp_path, port=port)

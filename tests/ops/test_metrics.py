@@ -138,6 +138,7 @@ def ask(port, path):
         return connection.getresponse().read().decode()
 
 
+@pytest.mark.processes
 def test_each_of_several_processes_answers_for_all(tmp_path):
     folder = tmp_path / "metrics"
     folder.mkdir()
