@@ -46,6 +46,22 @@ def test_it_leaves_alone_what_is_there(file):
     assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"content", 0o644)
 
 
+def test_it_makes_what_a_link_leads_to(file):
+    file.symlink_to(file.with_name("elsewhere.sqlite"))
+    database_file.make(f"sqlite:///{file}")
+    assert file.with_name("elsewhere.sqlite").stat().st_size == 0
+
+
+def test_it_is_where_it_was_when_the_directory_changes(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = application(ini_text("sqlite:///own.sqlite"), tmp_path)
+    with closing(app.registry.database):
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        register(Client(app), "somebody", status=201)
+    assert file.exists()
+
+
 def test_nothing_is_acknowledged_that_goes_to_a_file_that_is_gone(client, file, caplog):
     register(client, "first", status=201)
     # As somebody does who puts a backup in its place, and forgets the service.

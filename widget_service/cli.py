@@ -123,7 +123,9 @@ def _run(ini: str, arguments: Sequence[str]) -> None:
         args = _parser(config.registry.commands).parse_args(arguments)
         command = config.registry.commands[args.command]
         if not command.unmigrated:
-            start(config)  # as the service would, checks included
+            # As the service would, checks included, but for those of what only requests need.
+            config.registry.serves = False
+            start(config)
         command.run(config.registry, args)
     finally:
         config.registry.database.close()
@@ -174,4 +176,6 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 def includeme(config: Any) -> None:
     """Add the directive."""
     config.registry.commands = {}
+    # Whether requests will come: not where a command starts the application.
+    config.registry.serves = True
     config.add_directive("add_command", add_command)

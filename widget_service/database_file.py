@@ -22,16 +22,18 @@ def path_of(url: Any) -> Path | None:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
-    return None if parsed.database.startswith("file:") else Path(parsed.database)
+    # As SQLAlchemy has it: the directory may be changed later.
+    return None if parsed.database.startswith("file:") else Path(parsed.database).absolute()
 
 
 def make(url: Any) -> None:
     """Make an empty file where SQLite's is missing; nobody else may read what will be in it."""
     path = path_of(url)
     if path is not None:
-        # Why it cannot be made SQLite will say.
+        # Why it cannot be made SQLite will say. Not one that is there: to close that would take its
+        # locks away from all connections of this process.
         with suppress(OSError):
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 class DatabaseFile:
@@ -41,19 +43,27 @@ class DatabaseFile:
         self._path = path_of(url)
         self._known: tuple[int, int] | None = None
 
+    def know(self) -> None:
+        """Take note of the one that was opened; later ones must be the same.
+
+        Not before: some file systems make another one of it when it is first opened to write.
+        """
+        if self._known is None:
+            self._known = self._found()
+
     def check(self, *_event_arguments: object) -> None:
         """:raises OperationalError: it is not there, or another one is in its place"""
+        if self._found() != self._known and self._known is not None:
+            raise _unusable(f"{self._path} is another file than at the start; start again")
+
+    def _found(self) -> tuple[int, int] | None:
         if self._path is None:
-            return
+            return None
         try:
             status = self._path.stat()
         except OSError as error:
             raise _unusable(f"there is no {self._path} ({error.strerror})") from None
-        found = status.st_dev, status.st_ino
-        if self._known is None:
-            self._known = found
-        elif found != self._known:
-            raise _unusable(f"{self._path} is another file than at the start; start again")
+        return status.st_dev, status.st_ino
 
 
 def _unusable(text: str) -> OperationalError:

@@ -240,6 +240,7 @@ def _sqlite_engine(
         # In KiB, for each connection. More makes neither reading nor writing faster, as the system
         # caches the file.
         connection.execute(f"PRAGMA cache_size = -{96 if read_only else 256}")
+        file.know()
 
     if not read_only:
         event.listen(engine, "begin", file.check)

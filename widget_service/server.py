@@ -259,7 +259,6 @@ def _check(options: Mapping[str, Any]) -> None:
         # The system would take the remainder.
         if port.isdecimal() and int(port) > LAST_PORT:
             raise ValueError(f"{address.lstrip(':')}: a port is {LAST_PORT} at most")
-
     _check_proxy(options)
 
 

@@ -3,6 +3,7 @@
 import colander
 import pytest
 
+from widget_service import cli
 from widget_service.throttle.settings import Rates
 
 NAMES = [
@@ -57,6 +58,14 @@ def test_it_refuses_to_start_without_a_storage(serve, storage, text):
         serve(storage=storage)
     assert text in str(refusal.value)
     assert "hunter2" not in str(refusal.value)
+
+
+def test_accounts_can_be_disabled_while_the_storage_is_away(serve, tmp_path, capsys):
+    serve().sign_up("user@example.com")
+    with pytest.raises(SystemExit, match=r"throttle\.storage"):
+        serve(storage="redis+unix:///nowhere/redis.sock")
+    assert cli.main(["-c", str(tmp_path / "test.ini"), "disable", "user@example.com"]) == 0
+    assert "user@example.com" in capsys.readouterr().out
 
 
 def test_it_says_what_to_install_for_redis(serve, monkeypatch):

@@ -173,6 +173,9 @@ def open_storage(url: str, timeout: float) -> Any:
 def _check(event: ApplicationCreated) -> None:
     """:raises StartupError: the storage does not answer"""
     registry = event.app.registry
+    if not registry.serves:
+        # Somebody may want to disable an account just then.
+        return
     storage = registry.throttle.storage
     try:
         # Not its check(), which does not say why.
