@@ -123,8 +123,11 @@ def prepare(case, tmp_path, monkeypatch, write_plugin):
     latin.write_bytes(b"\xe9")
     secret = tmp_path / "secret"
     secret.write_text(SECRET, encoding="utf-8")
+    line = tmp_path / "line"
+    line.write_text(f"root:x:0:0:{SECRET}:/root", encoding="utf-8")
     for name, value in case.environ.items():
         given = value.replace("NOT UTF-8", str(latin)).replace("A SECRET", str(secret))
+        given = given.replace("A LINE", str(line))
         monkeypatch.setenv(name, given)
     for name, source in case.modules.items():
         write_plugin(name, source)

@@ -224,6 +224,19 @@ CASES = {
         ],
         environ={"WIDGET_SERVICE_JWT_EXPIRATION_FILE": "A SECRET"},
     ),
+    "a variable that names another file": Case(
+        text(),
+        [Mistake("hosts.allowed", "***", "*** is no host", "_HOSTS_ALLOWED_FILE)")],
+        environ={"WIDGET_SERVICE_HOSTS_ALLOWED_FILE": "A LINE"},
+    ),
+    "a variable that names a secret for plugins": Case(
+        text(key=None),
+        [
+            Mistake("pyramid.includes", "***", "there is no package ***;", "_INCLUDES_FILE)"),
+            Mistake("WIDGET_SERVICE_PASSLIB_ARGON___MEMORY_COST", None, "nobody", VARIABLE),
+        ],
+        environ={"WIDGET_SERVICE_PYRAMID_INCLUDES_FILE": "A SECRET"},
+    ),
     "a typo in [DEFAULT]": Case(
         text(before="[DEFAULT]\nname = whatever\ndocs.titel = 2"),
         [Mistake("docs.titel", "2", "did you mean docs.title?")],

@@ -318,7 +318,7 @@ ALONE = {
     "a plugin that raises": CASES["a plugin that raises"],
     "a model whose table nobody makes": Case(
         text(plugins=[*OURS, "baking"]),
-        [Mistake("table cake", None, "no migration has made it; does", "(baking)")],
+        [Mistake("table cake", None, "is not there; name the plugin's migr", "(baking)")],
         modules={"baking": MODEL + plugin()},
     ),
 }

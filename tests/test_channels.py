@@ -117,6 +117,18 @@ def test_it_keeps_a_connection_on_which_an_answer_had_no_body(serve, status):
         assert client.sock is kept
 
 
+def test_it_ends_a_connection_on_which_more_came_than_was_said(serve, tmp_path):
+    (tmp_path / "file").write_bytes(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    def file(environ, start_response):
+        start_response("204 No Content", [])
+        return environ["wsgi.file_wrapper"]((tmp_path / "file").open("rb"))
+
+    with serve(file).connect() as client:
+        assert ask(client) == (204, b"")
+        assert client.sock is None
+
+
 def test_it_sends_parts_of_an_answer_when_they_are_there(serve):
     heard = threading.Event()
 

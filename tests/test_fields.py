@@ -197,6 +197,10 @@ class TestOpaque:
     def test_it_is_a_number_for_colanders_own_types(self, type_, text, value):
         assert colander.SchemaNode(type_).deserialize(Opaque(text)) == value
 
+    def test_it_is_no_number_beyond_all_numbers(self):
+        with pytest.raises(colander.Invalid):
+            colander.SchemaNode(colander.Float()).deserialize(Opaque("1e999"))
+
     @pytest.mark.parametrize("type_", [colander.Float(), colander.Integer(), colander.Decimal()])
     @pytest.mark.parametrize("text", ["a file", "1" * 5000 + "x"])
     def test_it_may_be_none(self, type_, text):

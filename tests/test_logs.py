@@ -66,6 +66,11 @@ def test_it_says_which_request_a_line_is_of(logged, headers, expected):
         assert logged("said").get("request_id") == expected
 
 
+def test_it_keeps_the_number_that_a_plugin_gives(logged):
+    with testing.testConfig(request=Request.blank("/", headers={"X-Request-ID": "other"})):
+        assert logged("said", extra={"request_id": 7})["request_id"] == 7
+
+
 def test_it_keeps_a_traceback_in_the_line(logged):
     try:
         int("first\nsecond")

@@ -15,6 +15,8 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url
 
 from widget_service import configure_file, database_file, migrations
 from widget_service.cli import CommandError, main
+from widget_service.plugins import Plugins
+from widget_service.settings import Problem
 from widget_service.testing import PLUGINS, application, ini_text
 
 REPOSITORY = Path(__file__).parent.parent
@@ -339,24 +341,13 @@ def test_it_refuses_to_start_on_a_database_that_is_not_migrated(own_database, tm
     application(ini, tmp_path).registry.database.close()
 
 
-def test_it_refuses_to_start_without_a_table_that_a_model_has(own_database, tmp_path):
-    ini = ini_text(own_database, PLUGINS)
-    application(ini, tmp_path).registry.database.close()
-    change(own_database, "DROP TABLE widget")
-    with pytest.raises(SystemExit) as refusal:
-        application(ini, tmp_path)
-    (line,) = str(refusal.value).splitlines()[1:]
-    assert line.startswith("  - table widget (widget_service.widgets): no migration has made it;")
-    # A view will do.
-    change(own_database, "CREATE VIEW widget AS SELECT * FROM site_user")
-    application(ini, tmp_path).registry.database.close()
-
-
-def change(url, statement):
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(statement)
-    engine.dispose()
+def test_it_refuses_to_start_without_a_table_of_a_plugin_that_migrates_nothing(
+    own_database, tmp_path, monkeypatch
+):
+    problem = Problem("table cake", None, "baking", "is not there")
+    monkeypatch.setattr(Plugins, "unmade", lambda *_: [problem])
+    with pytest.raises(SystemExit, match=r"table cake \(baking\): is not there"):
+        application(ini_text(own_database, PLUGINS), tmp_path)
 
 
 @pytest.mark.parametrize(

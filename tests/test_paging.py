@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from datetime import datetime
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import colander
 import pytest
@@ -16,6 +16,7 @@ from sqlalchemy import (
     case,
     insert,
     literal,
+    literal_column,
     select,
     text,
     type_coerce,
@@ -89,9 +90,36 @@ def test_it_wants_all_rows_of_the_table(shown, text):
         paging.Listing(Moment.at, shown)
 
 
+class Long(Moment):
+    """A moment that is more than that."""
+
+    __tablename__ = "long"
+    at: Mapped[datetime] = mapped_column(ForeignKey("moment.at"), primary_key=True)
+    seconds: Mapped[int] = mapped_column()
+    __mapper_args__: ClassVar = {"inherit_condition": at == Moment.at}
+
+
 def test_it_takes_what_is_joined_and_loses_no_row():
     joined = select(Moment.at).join(EARLIER, EARLIER.at == Moment.before, isouter=True)
     assert paging.Listing(Moment.at, joined)
+    # What an inner join leaves out within an outer one.
+    inner = EARLIER.__table__.alias("first").join(
+        Moment.__table__.alias("second"), literal_column("first.before = second.at")
+    )
+    assert paging.Listing(Moment.at, select(Moment.at).outerjoin(inner, literal_column("1=1")))
+    assert paging.Listing(Long.at, select(Long.at, Long.name, Long.seconds))
+
+
+def test_it_wants_no_join_below_that_leaves_rows_out():
+    later = aliased(Moment)
+    shown = (
+        select(Moment.at)
+        .join(EARLIER, EARLIER.at == Moment.at)
+        .join(later, later.at == EARLIER.before)
+        .outerjoin(User, User.id == Moment.half)
+    )
+    with pytest.raises(ValueError, match="before, which may be null, takes an outer join"):
+        paging.Listing(Moment.at, shown)
 
 
 def test_it_says_so_where_rows_are_left_out_all_the_same():
@@ -244,7 +272,7 @@ def test_it_knows_its_key_by_what_it_is_and_not_by_its_name(five, admin):
 FILTERED = """
 import colander
 from pyramid.security import NO_PERMISSION_REQUIRED
-from widget_service.fields import Text, WholeNumber
+from widget_service.fields import Listed, Text, WholeNumber
 from widget_service.paging import Page, PageQuery, answer
 from widget_service.rest import Service
 
@@ -252,6 +280,7 @@ numbers = Service("numbers", "/numbers")
 query = PageQuery()["querystring"].clone()
 query.add(colander.SchemaNode(WholeNumber(), missing=0, name="from"))
 query.add(colander.SchemaNode(Text(), missing=None, name="word"))
+query.add(colander.SchemaNode(Listed(Text()), missing=None, name="tags"))
 schema = colander.MappingSchema()
 schema.add(query)
 
@@ -274,7 +303,7 @@ def includeme(config):
 def test_links_of_a_filtered_list_keep_the_filter(tmp_path, write_plugin):
     write_plugin("filtered", FILTERED)
     with serving(tmp_path, "filtered") as testapp:
-        start = "/api/v1/numbers?page=1&per_page=5&from=1&word=a%26b"
+        start = "/api/v1/numbers?page=1&per_page=5&from=1&word=a%26b&tags=red%2Cgreen"
         page = testapp.get(start).json
         assert page["links"] == {
             "self": start,

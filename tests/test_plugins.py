@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from widget_service import cli, configure
 from widget_service.plugins import NOBODYS, PUBLIC, Plugins
@@ -106,6 +107,22 @@ def test_it_knows_whose_tables_there_are(doors):
         ("widget_service.auth", "site_user"),
         ("widget_service.auth", "token_blacklist"),
     }
+
+
+def test_it_knows_which_tables_are_missing_where_nobody_migrates(tmp_path):
+    registry = registry_of("widget_service.auth")
+    engine = create_engine(f"sqlite:///{tmp_path / 'empty.sqlite'}")
+    with closing(engine.connect()) as connection:
+        # Somebody may just write the migration.
+        assert [*Plugins(registry).unmade(connection)] == []
+        registry.migrations.clear()
+        connection.exec_driver_sql("CREATE VIEW site_user AS SELECT 1")
+        found = [(each.key, each.origin) for each in Plugins(registry).unmade(connection)]
+    engine.dispose()
+    assert sorted(found) == [
+        ("table issued_token", "widget_service.auth"),
+        ("table token_blacklist", "widget_service.auth"),
+    ]
 
 
 def test_it_knows_tweens_in_their_order(doors):

@@ -421,3 +421,39 @@ def test_it_answers_in_a_language_whatever_the_client_sends(echo):
     # The default locale negotiator reads the parameters of the very body that is refused.
     response = send(echo, b'{"text": 1}', f"{JSON}", HTTP_ACCEPT_LANGUAGE="de", QUERY_STRING="%ff")
     assert refused(response)
+
+
+# A schema that asks the database, which is not there yet when the service begins.
+ASKING = """
+import colander
+from pyramid.security import NO_PERMISSION_REQUIRED
+from sqlalchemy import text
+from widget_service.fields import WholeNumber
+from widget_service.rest import Service
+
+def tables(_node, kw):
+    counted = text("SELECT count(*) AS number FROM sqlite_schema")
+    (row,) = kw["registry"].database.read(counted)
+    return row.number
+
+class Query(colander.MappingSchema):
+    @colander.instantiate()
+    class querystring(colander.MappingSchema):
+        tables = colander.SchemaNode(WholeNumber(), missing=colander.deferred(tables))
+
+asking = Service("asking", "/asking")
+
+@asking.get(permission=NO_PERMISSION_REQUIRED, schema=Query())
+def get_asking(request):
+    return request.validated["querystring"]
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(asking)
+"""
+
+
+def test_a_schema_may_ask_the_database(tmp_path, write_plugin):
+    write_plugin("asking", ASKING)
+    with serving(tmp_path, "asking", "plugins.notes") as testapp:
+        assert testapp.get("/api/v1/asking").json["tables"] > 0

@@ -8,8 +8,10 @@ import pytest
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from core import core_ini
+from pyramid.config import Configurator
 
 from widget_service import migrations, revisions
+from widget_service.settings import StartupError
 from widget_service.testing import application, ini_text
 
 FIRST = 'revision = "a1"\ndown_revision = None\nbranch_labels = ("a",)\ndepends_on = None\n'
@@ -166,3 +168,16 @@ def test_a_service_that_is_up_to_date_does_not_load_alembic(tmp_path):
 
 def test_it_reads_the_revisions_of_all_that_is_delivered(app):
     assert app.registry.revisions.heads == set(migrations.scripts(app.registry).get_heads())
+
+
+def test_it_refuses_them_in_an_application_of_somebody_elses_too(tmp_path, write_plugin):
+    for name in ("first", "second"):
+        text = f'def includeme(config):\n    config.add_migrations("{name}:migrations")\n'
+        write_plugin(f"{name}/__init__", text)
+        write_plugin(f"{name}/migrations/0001", FIRST)
+    url = f"sqlite:///{tmp_path / 'own.sqlite'}"
+    config = Configurator(settings={"sqlalchemy.url": url, "database.migrate_at_start": "true"})
+    for name in ("widget_service", "first", "second"):
+        config.include(name)
+    with pytest.raises(StartupError, match=r"0001\.py is named so, too"):
+        config.make_wsgi_app()

@@ -1,7 +1,5 @@
 """The sections of an .ini file that others read, checked before they are."""
 
-import logging.config
-
 import pytest
 from processes import ini_file, run
 
@@ -27,7 +25,7 @@ def problems(tmp_path, text):
         ("[server:main]\nlisten = *:80\n", "[server:main]", "LookupError: No loader given"),
         ("[server:main]\nuse = egg:nowhere\n", "[server:main]", "No package metadata"),
         (f"{SERVER}[logers]\nkeys = root\n", "[logers]", "nobody reads it; did you mean loggers?"),
-        ("[sever:main]\n", "[sever:main]", "nobody reads it; did you mean server:main?"),
+        ("[handler]\n", "[handler]", "nobody reads it; did you mean handlers?"),
     ],
 )
 def test_it_says_what_is_wrong(tmp_path, text, key, said):
@@ -45,6 +43,9 @@ def test_it_says_what_is_wrong(tmp_path, text, key, said):
         f"{SERVER}listen = 192.0.2.1:80\n",
         "[server:main]\nuse = egg:waitress#main\nanything = goes\n",
         "[uwsgi]\nmaster = true\n",
+        "[service:main]\n",
+        # Given to pserve as an argument.
+        "[server:main]\nuse = egg:widget_service#server\nlisten = *:%(http_port)s\n",
         "",
     ],
 )
@@ -52,13 +53,60 @@ def test_it_has_nothing_to_say(tmp_path, text):
     assert problems(tmp_path, text) == []
 
 
-def test_it_says_what_is_wrong_with_logging(tmp_path, monkeypatch):
-    def refuse(*_arguments, **_options):
-        raise KeyError("formatter_json")
+LOGGING = """
+[loggers]
+keys = root, own
+[handlers]
+keys = console, file
+[formatters]
+keys = json
+[logger_root]
+level = INFO
+handlers = console
+[logger_own]
+handlers = console, file
+qualname = own
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+formatter = json
+[handler_file]
+class = handlers.RotatingFileHandler
+args = ('service.log', 'w')
+level = ERROR
+[formatter_json]
+class = widget_service.logs.JSONFormatter
+"""
 
-    # The logging of a file would be that of the tests from here on.
-    monkeypatch.setattr(logging.config, "fileConfig", refuse)
-    assert problems(tmp_path, "[loggers]\n") == [("logging", "KeyError: 'formatter_json'")]
+
+def test_it_finds_nothing_wrong_with_logging_and_opens_no_file(tmp_path):
+    (tmp_path / "service.log").write_text("kept", encoding="utf-8")
+    assert problems(tmp_path, LOGGING) == []
+    assert (tmp_path / "service.log").read_text(encoding="utf-8") == "kept"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "said"),
+    [
+        ("level = INFO", "level = info", "[logger_root]", "level = info: must be such as INFO"),
+        ("handlers = console\n[", "handlers = consol\n[", "[logger_root]", "consol is not among"),
+        ("formatter = json", "formatter = text", "[handler_console]", "text is not among the keys"),
+        ("(sys.stderr,)", "(sys.stderr", "[handler_console]", "args = (sys.stderr: is nothing"),
+        ("StreamHandler", "StreemHandler", "[handler_console]", "class = StreemHandler: there is"),
+        ("logs.JSONF", "logs.JSUNF", "[formatter_json]", "class = widget_service.logs.JSUNFormat"),
+        (
+            "[logger_own]",
+            "[logger_else]",
+            "[loggers]",
+            "it names own, and there is no [logger",
+        ),
+        ("[handlers]\nkeys = console, file", "[handlers]", "[handlers]", "needs it, with a line"),
+    ],
+)
+def test_it_says_what_is_wrong_with_logging(tmp_path, old, new, key, said):
+    assert old in LOGGING
+    found = problems(tmp_path, LOGGING.replace(old, new))
+    assert any(where == key and said in what for where, what in found), found
 
 
 KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-it"}
@@ -70,7 +118,7 @@ KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-
         ([], None),
         (
             [("level = INFO", "level = INFOO")],
-            "- logging (FILE): ValueError: Unknown level",
+            "- [logger_root] (FILE): level = INFOO: must be",
         ),
         ([("threads = 20", "threads = many")], "- [server:main] (FILE): threads = many: is no wh"),
     ],

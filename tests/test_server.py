@@ -411,6 +411,10 @@ def test_it_says_that_somebody_else_listens_there(running, tmp_path, quiet):
     assert (done.returncode, done.stdout) == (1, "")
 
 
+def test_it_takes_an_empty_proxy_for_none():
+    assert server_factory({}, trusted_proxy="", listen="127.0.0.1:0")
+
+
 def test_it_looks_for_addresses_of_both_versions():
     asked = SimpleNamespace(
         unix_socket=None,

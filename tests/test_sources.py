@@ -2,7 +2,7 @@
 
 import pytest
 
-from widget_service.sources import Entry, Problem, Source, environment_variable
+from widget_service.sources import Entry, Lines, Problem, Source, environment_variable
 
 KEY = "jwt.private_key"
 VARIABLE = "WIDGET_SERVICE_JWT_PRIVATE_KEY"
@@ -151,3 +151,15 @@ def test_it_looks_at_the_variables_of_the_process_by_default(monkeypatch):
 def test_it_shows_a_problem_in_one_line(value):
     shown = "" if value is None else " = 5"
     assert str(Problem("a.b", value, "here", "no")) == f"a.b{shown} (here): no"
+
+
+def test_it_leaves_alone_what_goes_to_the_defaults_or_comes_from_there(tmp_path):
+    file = tmp_path / "some.ini"
+    file.write_text(
+        "[app:main]\ndocs.title = here\n"
+        "[app:other]\nset docs.version = 2\nget docs.description = docs.description\n"
+        "[DEFAULT]\ndocs.title = there\ndocs.version = 1\ndocs.description = all\n",
+        encoding="utf-8",
+    )
+    ((key, _value, where, _text),) = Lines(file).problems
+    assert (key, where) == ("docs.title", f"{file}, line 2")

@@ -13,6 +13,7 @@ from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 
 from widget_service import plugins, settings
+from widget_service.declarations import MASK, masked
 from widget_service.registry import QuietRegistry
 from widget_service.settings import Problem, StartupError
 from widget_service.sources import Source, legible, unreadable
@@ -118,6 +119,8 @@ def _include(config: Configurator, plugin: str) -> None:
                 text = f"it needs {missing}, which is not installed ({where})"
             else:
                 text = f"{text} ({where})"
+            if entry and entry.is_of_file:
+                plugin, text = MASK, masked(text, entry.text)
             declared.note("pyramid.includes", plugin, origin, text)
 
 

@@ -96,8 +96,8 @@ class Declarations:
         """Note a problem with ``key``; the application will not start."""
         entry = self.source.entry(key)
         value = self.shown(key, entry.text) or "(empty)" if entry else None
-        if entry and entry.is_of_file and entry.text:
-            value, text = MASK, text.replace(entry.text, MASK)
+        if entry and entry.is_of_file:
+            value, text = MASK, masked(text, entry.text)
         self.note(key, value, entry.origin if entry else "not set", text)
 
     def shown(self, key: str, text: str) -> str:
@@ -227,6 +227,14 @@ class Declarations:
             f"no included plugin declares settings {prefix}.*; is one missing from "
             "pyramid.includes, or is this for settings.foreign?"
         )
+
+
+def masked(text: str, secret: str) -> str:
+    """``text`` without a secret that it quotes, wholly or in part."""
+    for part in (secret, *re.split(r"[\s,]+", secret)):
+        if len(part) >= SHORTEST_SECRET:
+            text = text.replace(part, MASK)
+    return text
 
 
 def _default(node: colander.SchemaNode) -> Any:

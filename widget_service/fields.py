@@ -6,6 +6,7 @@ let a trailing newline pass. These say no, and their texts say what would be rig
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date
 from typing import Any, ClassVar
@@ -69,7 +70,11 @@ class Opaque:
         return int(self.text)
 
     def __float__(self) -> float:
-        return float(self.text)
+        """:raises ValueError: JSON has it, and Python's numbers do not reach so far"""
+        number = float(self.text)
+        if not math.isfinite(number):
+            raise ValueError(f"{self.text} is beyond all numbers")
+        return number
 
 
 class WholeNumber(Text):

@@ -40,7 +40,7 @@ class JSONFormatter(logging.Formatter):
         }
         request_id = _request_id()
         if request_id is not None:
-            line["request_id"] = request_id
+            line.setdefault("request_id", request_id)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         if record.stack_info:

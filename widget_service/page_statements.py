@@ -72,16 +72,25 @@ def check(key: Any, shown: Select[Any]) -> None:
 
     :raises ValueError: two rows may have one key, or a row of the table may not be shown
     """
-    (column,) = key.property.columns
+    # Of several that inheritance joins, the one of the model's own table.
+    column = key.property.columns[0]
     if column.nullable or not any([*each] == [column] for each in _unique(column.table)):
         raise ValueError(f"a list in the order of {key} needs it to be unique, and not null")
     if shown.whereclause is not None:
         raise ValueError(f"a list in the order of {key} is of all rows: it cannot have a WHERE")
-    for join in (part for each in shown.get_final_froms() for part in iterate(each)):
-        if isinstance(join, Join) and not join.isouter:
-            for part in iterate(join.onclause):
-                if isinstance(part, Column) and part.foreign_keys and part.nullable:
-                    raise ValueError(f"to join by {part}, which may be null, takes an outer join")
+    for join in (join for each in shown.get_final_froms() for join in _inner_joins(each)):
+        for part in iterate(join.onclause):
+            if isinstance(part, Column) and part.foreign_keys and part.nullable:
+                raise ValueError(f"to join by {part}, which may be null, takes an outer join")
+
+
+def _inner_joins(part: Any) -> Iterator[Join]:
+    """Those that leave out rows; within what an outer join adds none does."""
+    if isinstance(part, Join):
+        yield from _inner_joins(part.left)
+        if not part.isouter:
+            yield part
+            yield from _inner_joins(part.right)
 
 
 def _unique(table: Any) -> Iterator[Iterable[Any]]:

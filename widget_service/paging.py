@@ -232,7 +232,12 @@ def _links(base: str, page: Page, query: Mapping[str, Any]) -> dict[str, str]:
         "next": page.next,
         "last": Target(page.last),
     }
-    kept = {name: value for name, value in query.items() if value is not None}
+    # Several values as Listed reads them.
+    kept = {
+        name: ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+        for name, value in query.items()
+        if value is not None
+    }
     more = f"&{urlencode(kept)}" if kept else ""
     return {
         relation: f"{base}?page={target.number}&per_page={page.size}"

@@ -39,7 +39,7 @@ from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import exception_response
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from widget_service import bodies, rendering, settings
 from widget_service.errors import (
@@ -293,6 +293,9 @@ def _bind_all(registry: Any, service: Service) -> None:
             continue
         try:
             bind(registry, options["schema"])
+        except SQLAlchemyError:
+            # It asks the database, which may not be there yet.
+            continue
         except Exception as error:
             text = f"{method} of {service.name}: its schema cannot be bound: {error!r}"
             raise ConfigurationError(text) from error

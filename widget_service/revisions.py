@@ -28,7 +28,7 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy import String, column, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
-from widget_service import row_count
+from widget_service import row_count, settings
 from widget_service.plugins import Plugins
 from widget_service.settings import StartupError
 
@@ -252,6 +252,8 @@ def at_start(event: ApplicationCreated) -> None:
         table that no plugin's migrations make
     """
     registry = event.app.registry
+    # Where somebody else's application includes this one it has not been looked at yet.
+    settings.check(registry)
     try:
         if not _is_up_to_date(registry):
             from widget_service import migrations  # noqa: PLC0415  (not before it is needed)

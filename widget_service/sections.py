@@ -1,24 +1,29 @@
 """The sections of an .ini file that others read: servers and logging, for who asks beforehand.
 
 pserve finds out by itself, but says most of it in tracebacks, and says nothing of a section whose
-name is misspelt: it starts, and logs nothing.
+name is misspelt: it starts, and logs nothing. Nothing is carried out here: to make a handler may
+empty the file that a service logs to just then.
 """
 
 from __future__ import annotations
 
+import ast
+import configparser
 import difflib
-import logging.config
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import plaster
 from paste.deploy import loadwsgi
+from pyramid.path import DottedNameResolver
 
 from widget_service import server
 from widget_service.sources import Problem
 
-NAMES = ("app:main", "server:main", "pshell", "alembic", "loggers", "handlers", "formatters")
-KINDS = ("app:", "server:", "logger_", "handler_", "formatter_")
+NAMES = ("pshell", "alembic", "loggers", "handlers", "formatters")
+LISTS = {"loggers": "logger", "handlers": "handler", "formatters": "formatter"}
+PREFIXES = tuple(f"{kind}_" for kind in LISTS.values())
 
 
 def problems(file: str) -> Iterator[Problem]:
@@ -26,7 +31,8 @@ def problems(file: str) -> Iterator[Problem]:
     sections = plaster.get_sections(file)
     for section in sections:
         close = difflib.get_close_matches(section, NAMES, n=1, cutoff=0.8)
-        if close and section not in NAMES and not section.startswith(KINDS):
+        others = section in NAMES or ":" in section or section.startswith(PREFIXES)
+        if close and not others:
             yield Problem(f"[{section}]", None, file, f"nobody reads it; did you mean {close[0]}?")
     for section in sections:
         kind, _, name = section.partition(":")
@@ -41,20 +47,60 @@ def _of_server(file: str, section: str, name: str) -> Iterator[Problem]:
         found = loadwsgi.loadcontext(loadwsgi.SERVER, f"config:{Path(file).absolute()}", name)
         if found.object is server.server_factory:
             server.checked(found.local_conf)
+    except configparser.InterpolationMissingOptionError:
+        return  # which pserve may be given as an argument
     except ValueError as error:
         yield Problem(f"[{section}]", None, file, str(error))
     except Exception as error:  # noqa: BLE001  (PasteDeploy, or what it imports, may raise anything)
-        yield Problem(f"[{section}]", None, file, _said(error))
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        yield Problem(f"[{section}]", None, file, text)
 
 
 def _of_logging(file: str) -> Iterator[Problem]:
-    directory = str(Path(file).absolute().parent)
-    defaults = {"here": directory, "__file__": file}
+    """As :func:`logging.config.fileConfig` reads them."""
+    here = {"here": str(Path(file).absolute().parent), "__file__": file}
+    parser = configparser.ConfigParser(here, strict=False)
+    parser.read(file, encoding="utf-8")
+    listed = {
+        each: [name.strip() for name in parser.get(each, "keys", fallback="").split(",")]
+        for each in LISTS
+    }
+    for each, kind in LISTS.items():
+        if not parser.has_option(each, "keys"):
+            yield Problem(f"[{each}]", None, file, "logging needs it, with a line keys = …")
+        for section in (f"{kind}_{name}" for name in listed[each] if name):
+            if not parser.has_section(section):
+                text = f"it names {section.partition('_')[2]}, and there is no [{section}]"
+                yield Problem(f"[{each}]", None, file, text)
+                continue
+            for text in _mistakes(dict(parser.items(section, raw=True)), listed):
+                yield Problem(f"[{section}]", None, file, text)
+
+
+def _mistakes(options: dict[str, str], listed: dict[str, list[str]]) -> Iterator[str]:
+    """What is wrong with a logger, a handler or a formatter."""
+    level = options.get("level") or "NOTSET"
+    if level not in logging.getLevelNamesMapping():
+        yield f"level = {level}: must be such as INFO or WARNING, in capitals"
+    for key in ("handlers", "formatters"):
+        given = options.get(key.removesuffix("s") if key == "formatters" else key, "")
+        for name in filter(None, map(str.strip, given.split(","))):
+            if name not in listed[key]:
+                yield f"{name} is not among the keys of [{key}]"
+    if options.get("class") and not _is_there(options["class"]):
+        yield f"class = {options['class']}: there is none"
     try:
-        logging.config.fileConfig(file, defaults, disable_existing_loggers=False, encoding="utf-8")
-    except Exception as error:  # noqa: BLE001  (logging evaluates what stands there)
-        yield Problem("logging", None, file, _said(error))
+        ast.parse(options.get("args") or "()", mode="eval")
+    except SyntaxError:
+        yield f"args = {options['args']}: is nothing that Python understands"
 
 
-def _said(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def _is_there(name: str) -> bool:
+    resolver = DottedNameResolver(None)
+    for full in (f"logging.{name}", name):
+        try:
+            resolver.resolve(full)
+        except (ImportError, ValueError):
+            continue
+        return True
+    return False

@@ -265,7 +265,7 @@ def _check(options: Mapping[str, Any]) -> None:
 def _check_proxy(options: Mapping[str, Any]) -> None:
     """:raises ValueError: a proxy that no request comes from, or of which nothing is believed"""
     proxy = options.get("trusted_proxy")
-    if proxy is None:
+    if not proxy:
         return
     # Waitress compares texts.
     known = ("*", "localhost") if "unix_socket" in options else ("*",)

@@ -16,7 +16,7 @@ PASTE_OWN = frozenset({"here", "__file__"})
 LINK = re.compile(r"\w+_SERVICE_(HOST|PORT\w*)|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?")
 LINKED_PORT = re.compile(r"(tcp|udp|sctp)://.*")
 PERCENT = re.compile(r"%%|%\((\w+)\)s")
-KEY = re.compile(r"(?:get |(set ))?([^\s#;=:\[][^=:]*?)\s*[=:]")
+KEY = re.compile(r"(get |set )?([^\s#;=:\[][^=:]*?)\s*[=:]")
 BYTE_ORDER_MARK = "\ufeff"
 SURROGATE = re.compile("[\udc80-\udcff]")
 SECTION = re.compile(r"\[([^\]]+)\]")
@@ -148,6 +148,8 @@ class Lines:
         self._lines: dict[str, dict[str, int]] = {}
         # What an application's section sets as [DEFAULT] would.
         self._set: dict[str, int] = {}
+        # What is taken from [DEFAULT], or put there, by a word of PasteDeploy's before the key.
+        self._directed: set[tuple[str, str]] = set()
         self.problems: list[Problem] = []
         section = ""
         for number, line in enumerate(self._read(), start=1):
@@ -155,8 +157,10 @@ class Lines:
                 section = header.group(1)
             elif (key := KEY.match(line)) and section.startswith(("app:", "DEFAULT")):
                 self._note(section, key.group(2), number)
-                if key.group(1):
+                if key.group(1) == "set ":
                     self._set[key.group(2)] = number
+                if key.group(1):
+                    self._directed.add((section, key.group(2)))
         shared = self._lines.pop("DEFAULT", {})
         self._note_defaults(shared)
         self._shared = self._set | shared
@@ -187,8 +191,10 @@ class Lines:
 
     def _note_defaults(self, shared: Mapping[str, int]) -> None:
         """PasteDeploy takes what [DEFAULT] has, whatever the section of the application says."""
-        for lines in self._lines.values():
-            for key in lines.keys() & shared.keys():
+        for section, lines in self._lines.items():
+            for key in lines:
+                if key not in shared or (section, key) in self._directed:
+                    continue
                 text = f"[DEFAULT] has it as well, in line {shared[key]}; remove one of them"
                 self.problems.append(Problem(key, None, self.at(lines[key]), text))
 

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 from processes import free_port, ini_file, serving
+from prometheus_client import Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
+from widget_service.ops.metrics import Metrics
 from widget_service.testing import PASSWORD, PLUGINS, Client, application, ini_text
 
 PATH = "/__metrics__"
@@ -88,6 +90,30 @@ def test_it_speaks_the_format_that_is_asked_for(make):
     opened = client.get(PATH, headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert opened.headers["Content-Type"].startswith("application/openmetrics-text")
     assert opened.text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("accept", ["text/plain; version=abc", "text/plain; version=1..0", ";;"])
+def test_it_answers_whatever_is_asked_for(make, accept):
+    answer = make({"ops.metrics_path": PATH}).get(PATH, headers={"Accept": accept})
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+
+
+def test_who_asks_gets_an_answer_that_cannot_be_counted(make, monkeypatch, caplog):
+    client = make({"ops.metrics_path": PATH})
+
+    def refuse(*_labels):
+        raise FileNotFoundError("no such folder")
+
+    monkeypatch.setattr(Histogram, "labels", refuse)
+    for _each in range(3):
+        client.get("/api/v1/widgets", status=401)
+    said = "metrics cannot be written: no such folder"
+    assert [each.message for each in caplog.records if "metrics" in each.name] == [said]
+
+
+def test_applications_of_a_process_count_together_in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert Metrics()._seconds is Metrics()._seconds  # noqa: SLF001  (a process of its own shows more)
 
 
 def test_it_counts_each_application_of_a_process_by_itself(make):
