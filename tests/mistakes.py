@@ -124,7 +124,7 @@ def prepare(case, tmp_path, monkeypatch, write_plugin):
     secret = tmp_path / "secret"
     secret.write_text(SECRET, encoding="utf-8")
     line = tmp_path / "line"
-    line.write_text(f"root:x:0:0:{SECRET}:/root", encoding="utf-8")
+    line.write_text(f"root:x:0:0:{SECRET}:/root 7", encoding="utf-8")
     for name, value in case.environ.items():
         given = value.replace("NOT UTF-8", str(latin)).replace("A SECRET", str(secret))
         given = given.replace("A LINE", str(line))
