@@ -146,7 +146,7 @@ class Plugins:
         """
         found = inspect_database(connection)
         migrated = {self.of_module(each.partition(":")[0]) for each in self.registry.migrations}
-        for plugin, table in sorted(self.tables(), key=str):
+        for plugin, table in self.tables():
             if plugin not in migrated and not found.has_table(table.name, schema=table.schema):
                 text = "is not there; name the plugin's migrations with config.add_migrations"
                 yield Problem(f"table {table.fullname}", None, plugin, text)

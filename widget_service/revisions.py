@@ -249,7 +249,7 @@ def at_start(event: ApplicationCreated) -> None:
     """Migrate, or refuse to serve; an unreachable database is refused in either case.
 
     :raises StartupError: the database is not there, not at the heads of the plugins, or without a
-        table that no plugin's migrations make
+        table of a plugin that has no migrations
     """
     registry = event.app.registry
     # Where somebody else's application includes this one it has not been looked at yet.
