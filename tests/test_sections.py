@@ -85,6 +85,12 @@ def test_it_finds_nothing_wrong_with_logging_and_opens_no_file(tmp_path):
     assert (tmp_path / "service.log").read_text(encoding="utf-8") == "kept"
 
 
+@pytest.mark.parametrize("before", ["[DEFAULT]\nhow = INFO\n", ""], ids=["default", "argument"])
+def test_it_finds_nothing_wrong_with_a_level_that_is_told_elsewhere(tmp_path, before):
+    text = LOGGING.replace("level = INFO", "level = %(how)s")
+    assert problems(tmp_path, f"{text}format = %(message)s\n{before}") == []
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key", "said"),
     [

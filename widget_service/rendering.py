@@ -46,8 +46,8 @@ def _as_text(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, UUID):
         return str(value)
-    text = f"JSON has no {type(value).__name__}: a view makes a text or a number of {value!r}"
-    raise TypeError(text)
+    # Not the value: it would be in the log.
+    raise TypeError(f"JSON has no {type(value).__name__}: a view makes a text or a number of it")
 
 
 def answer(request: Any, value: Any) -> Response:

@@ -12,6 +12,7 @@ import configparser
 import difflib
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import plaster
@@ -23,6 +24,7 @@ from widget_service.sources import Problem
 
 NAMES = ("pshell", "alembic", "loggers", "handlers", "formatters")
 LISTS = {"loggers": "logger", "handlers": "handler", "formatters": "formatter"}
+OPTIONS = ("level", "handlers", "formatter", "class", "args")
 PREFIXES = tuple(f"{kind}_" for kind in LISTS.values())
 
 
@@ -73,24 +75,26 @@ def _of_logging(file: str) -> Iterator[Problem]:
                 text = f"it names {section.partition('_')[2]}, and there is no [{section}]"
                 yield Problem(f"[{each}]", None, file, text)
                 continue
-            for text in _mistakes(dict(parser.items(section, raw=True)), listed):
-                yield Problem(f"[{section}]", None, file, text)
+            # One may refer to what pserve is given as an argument.
+            with suppress(configparser.InterpolationError):
+                options = {key: parser.get(section, key, fallback="") for key in OPTIONS}
+                for text in _mistakes(options, listed):
+                    yield Problem(f"[{section}]", None, file, text)
 
 
 def _mistakes(options: dict[str, str], listed: dict[str, list[str]]) -> Iterator[str]:
-    """What is wrong with a logger, a handler or a formatter."""
-    level = options.get("level") or "NOTSET"
+    """What is wrong with a logger, a handler or a formatter; what it does not have is empty."""
+    level = options["level"] or "NOTSET"
     if level not in logging.getLevelNamesMapping():
         yield f"level = {level}: must be such as INFO or WARNING, in capitals"
-    for key in ("handlers", "formatters"):
-        given = options.get(key.removesuffix("s") if key == "formatters" else key, "")
-        for name in filter(None, map(str.strip, given.split(","))):
-            if name not in listed[key]:
-                yield f"{name} is not among the keys of [{key}]"
-    if options.get("class") and not _is_there(options["class"]):
+    for key, of in (("handlers", "handlers"), ("formatter", "formatters")):
+        for name in filter(None, map(str.strip, options[key].split(","))):
+            if name not in listed[of]:
+                yield f"{name} is not among the keys of [{of}]"
+    if options["class"] and not _is_there(options["class"]):
         yield f"class = {options['class']}: there is none"
     try:
-        ast.parse(options.get("args") or "()", mode="eval")
+        ast.parse(options["args"] or "()", mode="eval")
     except SyntaxError:
         yield f"args = {options['args']}: is nothing that Python understands"
 
