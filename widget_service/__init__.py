@@ -49,7 +49,7 @@ def includeme(config: Any) -> None:
     config.include(".db")
     config.include(".retry")
     config.include(".events")
-    config.include(".revisions")
+    config.include(".migrating")
     config.include(".backup")
     config.include(".database_check")
     config.include(".resources")

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from widget_service import revisions
+from widget_service import migrating
 
 # Runs a statement that only reads, such as Request.read.
 Read = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
@@ -30,14 +30,14 @@ class Health:
         """Why the database cannot serve this process; None when it can."""
         try:
             self._registry.database.file.check()
-            current = frozenset(row.version_num for row in read(revisions.REACHED, {}))
+            current = frozenset(row.version_num for row in read(migrating.REACHED, {}))
         except SQLAlchemyError:
             return UNREACHABLE
         return BEHIND if self._is_behind(current) else None
 
 
 def _is_behind(registry: Any, current: frozenset[str]) -> bool:
-    missing, unknown = revisions.compare(registry, current)
+    missing, unknown = migrating.compare(registry, current)
     # One that a newer release has migrated is none of our business: during an upgrade the older
     # processes serve until the newer ones are there.
     return bool(missing) and not unknown
