@@ -1,7 +1,6 @@
 """The service's own tests use what it offers to the authors of plugins."""
 
 import functools
-import gc
 import importlib
 import sys
 
@@ -9,12 +8,6 @@ import plaster.loaders
 import pytest
 
 pytest_plugins = ["widget_service.testing", "figures"]
-
-
-def pytest_collection_finish(session):
-    """Spare the collector the tests themselves: it would look at thousands each time, in vain."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ from core import core_ini
 from sqlalchemy import text
 
 from widget_service.errors import UNAVAILABLE
-from widget_service.testing import PLUGINS, Client, application, ini_text, postgresql_database
+from widget_service.testing import PLUGINS, Client, application, ini_text
 
 # Seconds; nothing waits for their end when all is well.
 PATIENCE = 60
@@ -86,24 +86,23 @@ def includeme(config):
 
 
 @pytest.fixture
-def serve(postgresql, tmp_path, write_plugin):
+def serve(own_postgresql, tmp_path, write_plugin):
     """Makes an application on a database with a table of two numbers, both 0."""
     write_plugin("clients", PLUGIN)
-    with postgresql_database(postgresql, f"retry_{id(tmp_path)}") as url:
-        made = []
+    made = []
 
-        def make(**settings):
-            ini = core_ini(tmp_path, "clients", sqlalchemy__url=url, **settings)
-            app = application(ini, tmp_path)
-            made.append(app.registry.database)
-            with app.registry.database.write_engine.begin() as connection:
-                connection.execute(text("CREATE TABLE number (id int PRIMARY KEY, value int)"))
-                connection.execute(text("INSERT INTO number VALUES (1, 0), (2, 0)"))
-            return app
+    def make(**settings):
+        ini = core_ini(tmp_path, "clients", sqlalchemy__url=own_postgresql, **settings)
+        app = application(ini, tmp_path)
+        made.append(app.registry.database)
+        with app.registry.database.write_engine.begin() as connection:
+            connection.execute(text("CREATE TABLE number (id int PRIMARY KEY, value int)"))
+            connection.execute(text("INSERT INTO number VALUES (1, 0), (2, 0)"))
+        return app
 
-        yield make
-        for database in made:
-            database.close()
+    yield make
+    for database in made:
+        database.close()
 
 
 def both(app, path):
@@ -240,43 +239,42 @@ CREATE TRIGGER in_the_way BEFORE INSERT ON issued_token FOR EACH ROW EXECUTE FUN
 
 
 def test_hashes_audit_quotas_and_metrics_take_note_once_however_often_a_transaction_is_tried(
-    postgresql, tmp_path, monkeypatch, caplog
+    own_postgresql, tmp_path, monkeypatch, caplog
 ):
     caplog.set_level(logging.INFO, "widget_service.audit")
-    with postgresql_database(postgresql, "retry_hashes") as url:
-        once = {"throttle.register_address": "1/hour", "throttle.login_address": "1/hour"}
-        once["ops.metrics_path"] = "/metrics"
-        plugins = [*PLUGINS, "widget_service.throttle", "widget_service.ops"]
-        app = application(ini_text(url, plugins, once), tmp_path)
-        hashing = []
-        for name in ("hash", "verify", "upgraded"):
-            monkeypatch.setattr(
-                app.registry.passwords, name, noting(hashing, app.registry.passwords, name)
-            )
-        with closing(app.registry.database):
-            with app.registry.database.write_engine.begin() as connection:
-                connection.execute(text(IN_THE_WAY))
-            client = Client(app)
-            fields = {"email": "user@example.com", "password": "123456"}
-            client.post("/api/v1/auth/register", fields, status=201)
-            assert hashing == ["hash"]
-            token = client.post("/api/v1/auth/login", fields).json["access_token"]
-            assert hashing == ["hash", "verify", "upgraded"]
-            change = {"current_password": "123456", "new_password": "654321"}
-            client.with_token(token).put("/api/v1/auth/password", change)
-            counted = re.findall(r'count{method="(.*)",route="(.*)",status="(.*)"} (.*)',
-                                 client.get("/metrics").text)  # fmt: skip
-        assert counted == [
-            ("POST", "/api/v1/auth/register", "201", "1.0"),
-            ("POST", "/api/v1/auth/login", "200", "1.0"),
-            ("PUT", "/api/v1/auth/password", "200", "1.0"),
-        ]
-        audited = [each.message for each in caplog.records if each.name == "widget_service.audit"]
-        assert [line.partition(",")[0] for line in audited] == [
-            "register: success",
-            "login: success",
-            "password change: success",
-        ]
+    once = {"throttle.register_address": "1/hour", "throttle.login_address": "1/hour"}
+    once["ops.metrics_path"] = "/metrics"
+    plugins = [*PLUGINS, "widget_service.throttle", "widget_service.ops"]
+    app = application(ini_text(own_postgresql, plugins, once), tmp_path)
+    hashing = []
+    for name in ("hash", "verify", "upgraded"):
+        monkeypatch.setattr(
+            app.registry.passwords, name, noting(hashing, app.registry.passwords, name)
+        )
+    with closing(app.registry.database):
+        with app.registry.database.write_engine.begin() as connection:
+            connection.execute(text(IN_THE_WAY))
+        client = Client(app)
+        fields = {"email": "user@example.com", "password": "123456"}
+        client.post("/api/v1/auth/register", fields, status=201)
+        assert hashing == ["hash"]
+        token = client.post("/api/v1/auth/login", fields).json["access_token"]
+        assert hashing == ["hash", "verify", "upgraded"]
+        change = {"current_password": "123456", "new_password": "654321"}
+        client.with_token(token).put("/api/v1/auth/password", change)
+        counted = re.findall(r'count{method="(.*)",route="(.*)",status="(.*)"} (.*)',
+                             client.get("/metrics").text)  # fmt: skip
+    assert counted == [
+        ("POST", "/api/v1/auth/register", "201", "1.0"),
+        ("POST", "/api/v1/auth/login", "200", "1.0"),
+        ("PUT", "/api/v1/auth/password", "200", "1.0"),
+    ]
+    audited = [each.message for each in caplog.records if each.name == "widget_service.audit"]
+    assert [line.partition(",")[0] for line in audited] == [
+        "register: success",
+        "login: success",
+        "password change: success",
+    ]
 
 
 def noting(notes, passwords, name):

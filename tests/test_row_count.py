@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from widget_service import migrations
 from widget_service.db import utc_now
 from widget_service.row_count import ROW_COUNT
-from widget_service.testing import Client, application, ini_text, postgresql_database
+from widget_service.testing import Client, application, ini_text
 from widget_service.widgets.catalogue import WIDGETS
 from widget_service.widgets.models import Widget
 
@@ -174,11 +174,10 @@ def backends(stack, engine):
     return list(slots.values())[:3]
 
 
-def test_its_serializable_writers_neither_wait_for_nor_refuse_each_other(postgresql, tmp_path):
+def test_its_serializable_writers_neither_wait_for_nor_refuse_each_other(own_postgresql, tmp_path):
     with ExitStack() as stack:
-        url = stack.enter_context(postgresql_database(postgresql, "writers"))
         settings = {"sqlalchemy.isolation_level": "SERIALIZABLE"}
-        app = application(ini_text(url, settings=settings), tmp_path)
+        app = application(ini_text(own_postgresql, settings=settings), tmp_path)
         registry, owner = app.registry, owner_in(app)
         stack.callback(registry.database.close)
         first, second, third = backends(stack, registry.database.write_engine)
