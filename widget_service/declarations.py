@@ -63,6 +63,8 @@ class Declarations:
         self.problems = source.problems
         self.families: dict[str, Family] = {}
         self.values: dict[str, Values] = ByPrefix()
+        # The key that each environment variable is for.
+        self._taken: dict[str, str] = {}
 
     def add(self, family: Family) -> Values:
         """The values of a family. A setting with a mistake has its default in them."""
@@ -175,15 +177,14 @@ class Declarations:
 
     def _check_variables(self, family: Family) -> None:
         """Refuse a key whose environment variable is another one's as well."""
-        taken: dict[str, str] = {}
-        for key in self.nodes():
-            taken |= dict.fromkeys(_variables(key), key)
         for key in family.nodes():
-            other = next((taken[name] for name in _variables(key) if name in taken), None)
+            variable = environment_variable(key)
+            names = (variable, f"{variable}_FILE")
+            other = next((self._taken[name] for name in names if name in self._taken), None)
             if other:
                 text = f"has the same environment variable as {other}; it needs another name"
                 self.note(key, None, family.origin, text)
-            taken |= dict.fromkeys(_variables(key), key)
+            self._taken |= dict.fromkeys(names, key)
 
     def _open_key(self, variable: str) -> str | None:
         """The key that a variable sets in an open family; None where it is of no such family.
@@ -239,10 +240,6 @@ def masked(text: str, secret: str) -> str:
 
 def _default(node: colander.SchemaNode) -> Any:
     return None if node.missing is colander.required else node.missing
-
-
-def _variables(key: str) -> tuple[str, str]:
-    return environment_variable(key), f"{environment_variable(key)}_FILE"
 
 
 def _words(text: str) -> set[str]:
