@@ -145,7 +145,7 @@ CASES = {
     ),
     "two services on one path": Case(
         text(plugins=["plugins.echo", "plugins.twice", *OURS]),
-        [Mistake("rest service /echo/{}", None, "/plugins/", "/plugins/")],
+        [Mistake("rest service /api/v1/echo/{}", None, "/plugins/", "/plugins/")],
     ),
     "a permission that nobody declared": Case(
         text(plugins=[*OURS, "secretive", "undeclared"]),

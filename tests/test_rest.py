@@ -193,6 +193,11 @@ def test_it_looks_for_what_cannot_be_stored_in_lists(echo, body):
 
 
 @pytest.mark.parametrize("value", [r"\u0000", r"\ud800"])
+def test_it_looks_for_what_cannot_be_stored_in_sets(echo, value):
+    assert set(refused(send(echo, f'{{"once": ["{value}"]}}'.encode(), JSON))) == {"once"}
+
+
+@pytest.mark.parametrize("value", [r"\u0000", r"\ud800"])
 def test_it_looks_for_what_cannot_be_stored_in_objects(echo, value):
     body = f'{{"text": "a", "more": {{"x": [["{value}"]]}}}}'
     assert set(refused(send(echo, body.encode(), JSON))) == {"more"}

@@ -85,6 +85,24 @@ def test_it_refuses_to_start_with_two_services_on_one_path(tmp_path):
     assert "plugins/twice.py" in str(refusal.value)
 
 
+def test_it_serves_one_path_below_two_prefixes(tmp_path, write_plugin):
+    write_plugin(
+        "legacy",
+        "from pyramid.security import NO_PERMISSION_REQUIRED\n"
+        "from widget_service.rest import Service\n"
+        "old = Service('legacy', '/echo')\n"
+        "@old.get(permission=NO_PERMISSION_REQUIRED)\n"
+        "def get_old(_request):\n"
+        "    return {'old': True}\n"
+        "def includeme(config):\n"
+        "    config.include('widget_service')\n"
+        "    config.add_rest_service(old, prefix='/legacy')\n",
+    )
+    with serving(tmp_path, "plugins.echo", "legacy") as testapp:
+        assert testapp.get("/legacy/echo").json == {"old": True}
+        assert testapp.get("/api/v1/echo").json == {"size": 1, "text": None}
+
+
 @pytest.mark.parametrize("prefix", ["", "/", "api", "/api/", "/a b", "/{x}"])
 def test_it_refuses_to_start_with_a_prefix_that_is_no_path(tmp_path, prefix):
     with pytest.raises(SystemExit, match=r"rest\.prefix"):

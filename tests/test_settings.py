@@ -145,7 +145,13 @@ def test_it_refuses_a_file_for_a_key_of_a_library_that_cannot_be_read():
 
 def test_it_leaves_alone_what_others_read():
     section = {**BASE, "pyramid.includes": "widget_service.auth", "mail.host": "localhost"}
-    assert configure({**section, "settings.foreign": "mail other"}, environ={})
+    section |= {"settings.foreign": "mail other", "mail.port": "25"}
+    environ = {"WIDGET_SERVICE_MAIL_PORT": "26"}
+    found = configure(section, environ=environ).registry.settings
+    assert {key: found[key] for key in found if key.startswith("mail.")} == {
+        "mail.host": "localhost",
+        "mail.port": "26",
+    }
 
 
 def test_it_reads_the_variable_that_names_the_file_as_no_setting(monkeypatch):

@@ -69,7 +69,9 @@ def configure(
     config = Configurator(registry=registry, package="widget_service")
     # Not through pyramid.includes, which stops at the first plugin that fails.
     pyramid_settings = {f"pyramid.{name}": value for name, value in vars(own).items()}
-    config.setup_registry(settings={**pyramid_settings, "pyramid.includes": ""})
+    config.setup_registry(
+        settings={**declared.foreign(), **pyramid_settings, "pyramid.includes": ""}
+    )
     for plugin in ("widget_service", *own.includes):
         _include(config, plugin)
     declared.refuse_unread()

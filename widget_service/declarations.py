@@ -121,6 +121,12 @@ class Declarations:
         close = difflib.get_close_matches(key.lower(), nodes, n=1)
         return bool(SUSPECT.search(key) or (close and nodes[close[0]].secret))
 
+    def foreign(self) -> dict[str, str]:
+        """The settings that other libraries read, as text."""
+        prefixes = self.values["settings"].foreign
+        keys = [key for key in self.source.every_key() if key.partition(".")[0] in prefixes]
+        return {key: entry.text for key in keys if (entry := self.source.entry(key))}
+
     def nodes(self) -> dict[str, colander.SchemaNode]:
         """Each declared setting by its key."""
         return {k: node for family in self.families.values() for k, node in family.nodes().items()}
@@ -144,7 +150,7 @@ class Declarations:
         for key in self.source.every_key():
             if key not in known and not self._is_somebodys(key):
                 self.refuse(key, self._unknown(key, known))
-        variables = {environment_variable(key) for key in known}
+        variables = {environment_variable(key) for key in [*known, *self.foreign()]}
         for name in self.source.variables():
             read = name == INI_VARIABLE or {name, name.removesuffix("_FILE")} & variables
             if not read and not self._open_key(name):

@@ -201,13 +201,14 @@ def unavailable(error: Exception, request: Any) -> Response:
 
 def database_error(error: DBAPIError, request: Any) -> Response:
     """503 where it may work later, 409 for what refers to nothing, 500 for a wrong statement."""
-    if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION:
-        # On PostgreSQL others may delete meanwhile what was just read; on SQLite nobody can, so
-        # there it is a mistake.
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION or (
+        code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+    ):
         log.info("refused by a foreign key: %s %s", request.method, _path(request))
         return respond(409, {"message": REFERENCE})
     # To SQLite a mistake in a statement is operational, too.
-    mistaken = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    mistaken = code == sqlite3.SQLITE_ERROR
     if error.connection_invalidated or (isinstance(error, OperationalError) and not mistaken):
         return unavailable(error, request)
     return unexpected(error, request)
@@ -228,7 +229,7 @@ VIEWS: tuple[tuple[type[Exception], Any], ...] = (
     (Exception, unexpected),
     (DBAPIError, database_error),
     (PoolTimeoutError, unavailable),
-    # Of a query string; and of a path, which Pyramid has a view of its own for.
+    # The first comes from a query string, the second from a path: Pyramid has a view for it.
     (UnicodeDecodeError, undecodable),
     (URLDecodeError, undecodable),
     # Those that Pyramid has a view of its own for: one for their base class would lose to it.

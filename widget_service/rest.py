@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
@@ -191,7 +192,7 @@ def _is_storable(value: Any) -> bool:
         return "\0" not in value and (value.isascii() or not SURROGATE.search(value))
     if isinstance(value, Mapping):
         value = value.values()
-    elif not isinstance(value, Sequence):
+    elif not isinstance(value, Sequence | AbstractSet):
         return True
     return all(map(_is_storable, value))
 
@@ -270,7 +271,7 @@ def add_rest_service(config: Any, service: Service, *, prefix: str | None = None
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
     methods = allowed(service.defined_methods)
-    path = re.sub(r"{[^}]*}", "{}", service.path)
+    path = prefix + re.sub(r"{[^}]*}", "{}", service.path)
     introspectable = config.introspectable("services", service.name, service.path, "service")
     introspectable.update(service=service, path=prefix + service.path)
     # A deferred node may want settings of a plugin that is included later.

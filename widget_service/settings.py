@@ -100,7 +100,8 @@ class CheckSettings(colander.MappingSchema):
     foreign = setting(
         Listed(Text()),
         (),
-        "Prefixes of settings that another library reads and nobody declares, so nobody checks.",
+        "Prefixes of settings that another library reads in registry.settings, as text that nobody "
+        "checks.",
     )
 
 

@@ -20,6 +20,7 @@ class Open(Context):
 class _Body(colander.MappingSchema):
     text = colander.SchemaNode(Text(), missing=None)
     tags = colander.SchemaNode(Listed(Text()), missing=())
+    once = colander.SchemaNode(colander.Set(), missing=frozenset())
     more = colander.SchemaNode(colander.Mapping(unknown="preserve"), missing={})
 
 
@@ -49,7 +50,7 @@ def get_echo(request):
 @echo.post(permission="echo", schema=EchoBody())
 def post_echo(request):
     body = request.validated["body"]
-    return {**body, "more": sorted(body["more"])}
+    return {"text": body["text"], "tags": body["tags"], "more": sorted(body["more"])}
 
 
 @echoes.get(permission="echo")

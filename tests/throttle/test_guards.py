@@ -307,6 +307,30 @@ def test_it_limits_guesses_with_a_token(serve, clock):
     assert change(PASSWORD) == 200
 
 
+def test_it_counts_as_a_guess_with_a_token_only_what_is_one(serve, clock, monkeypatch):
+    client = serve(login_account_address="1/hour", login_account="1/hour")
+    user = client.with_token(sign_up(client))
+    url = "/api/v1/auth/password"
+    fields = {"current_password": PASSWORD, "new_password": PASSWORD}
+    verify = client.registry.passwords.verify
+    for body in ({}, {"current_password": "guess"}, {"new_password": "x"}):
+        user.put_json(url, body, status=400)
+    monkeypatch.setattr(client.registry.passwords, "verify", lambda *_: 1 / 0)
+    user.put_json(url, fields, status=500)
+    monkeypatch.setattr(client.registry.passwords, "verify", verify)
+    user.put_json(url, fields, status=200)
+
+
+def test_the_owner_changes_the_password_while_somebody_guesses_with_a_stolen_token(serve, clock):
+    client = serve(login_account_address="1/hour", login_account="10/hour")
+    owner = client.with_token(sign_up(client))
+    fields = {"current_password": "guess", "new_password": PASSWORD}
+    elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
+    for status in (400, 429):
+        owner.put_json("/api/v1/auth/password", fields, status=status, extra_environ=elsewhere)
+    owner.put_json("/api/v1/auth/password", {**fields, "current_password": PASSWORD})
+
+
 def test_it_knows_no_users_where_nobody_says_who_is_who(tmp_path):
     limits = {"throttle__write_user": "1/minute"}
     with serving(tmp_path, "widget_service.throttle", "plugins.echo", **limits) as testapp:

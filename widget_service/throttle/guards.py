@@ -11,16 +11,17 @@ from an address that nobody guessed from is refused for no longer than the windo
 
 A request is counted before its password is verified and given back where that was right, so that
 guesses at the same time are not more than guesses one after another. Whether an account exists
-makes no difference. A request that is no login, such as one without a password, is given back too.
-To change a password is to guess at the current one: it is counted like a failed login, by user,
-and begins anew when it succeeds.
+makes no difference. A request that is no guess, such as one without a password, is given back too.
+To change a password is to guess at the current one: it is counted like a failed login, for the user
+in place of the account.
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -28,7 +29,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service import bodies, rest, settings
 from widget_service.db import is_unsafe
 from widget_service.emails import email_key
-from widget_service.errors import ServiceError
+from widget_service.errors import Invalid, LoginFailed, ServiceError
 from widget_service.retry import once
 from widget_service.throttle.limiting import Count, Exceeded, Standing, TooManyRequests, fields
 from widget_service.throttle.schemas import TooMany
@@ -39,7 +40,6 @@ View = Callable[[Any, Any], Any]
 LOGIN = "auth.login"
 REGISTER = "auth.register"
 PASSWORD = "auth.password"  # noqa: S105  (the name of a service)
-UNAUTHORIZED = 401
 
 
 def throttled(view: View, info: Any) -> View:
@@ -67,20 +67,8 @@ def _login(view: View, context: Any, request: Any) -> Any:
         return view(context, request)
     here = _counts(request, "login_account_address", account, address)
     anywhere = _counts(request, "login_account", account)
-    _take(request, [*here, *anywhere])
-    limiter = request.registry.throttle
-    try:
-        response = view(context, request)
-    except ServiceError as error:
-        if error.status != UNAUTHORIZED:
-            limiter.give_back([*here, *anywhere])
-        raise
-    except Exception:
-        limiter.give_back([*here, *anywhere])
-        raise
-    limiter.forget(here)
-    limiter.give_back(anywhere)
-    return response
+    with _guessing(request, here, anywhere):
+        return view(context, request)
 
 
 def _register(view: View, context: Any, request: Any) -> Any:
@@ -97,11 +85,39 @@ def _write(view: View, context: Any, request: Any) -> Any:
 
 def _password(view: View, context: Any, request: Any) -> Any:
     """Whoever has a token, found or stolen, may not guess at the password with it either."""
-    guesses = _counts(request, "login_account_address", f"user:{request.authenticated_userid}")
-    _take(request, guesses)
-    response = _write(view, context, request)
-    request.registry.throttle.forget(guesses)
-    return response
+    if _sent(request, "current_password") is None:
+        return _write(view, context, request)
+    user = f"user:{request.authenticated_userid}"
+    here = _counts(request, "login_account_address", user, client_address(request))
+    with _guessing(request, here, _counts(request, "login_account", user)):
+        return _write(view, context, request)
+
+
+@contextmanager
+def _guessing(
+    request: Any, here: Sequence[Count], anywhere: Sequence[Count] = ()
+) -> Iterator[None]:
+    """Count a guess at a password; nothing of it stays where it was right, or none at all.
+
+    :param here: what begins anew where it was right
+    :raises TooManyRequests: there is no quota left
+    """
+    limiter = request.registry.throttle
+    _take(request, [*here, *anywhere])
+    try:
+        yield
+    except Exception as error:
+        if not _is_wrong_guess(error):
+            limiter.give_back([*here, *anywhere])
+        raise
+    limiter.forget(here)
+    limiter.give_back(anywhere)
+
+
+def _is_wrong_guess(error: Exception) -> bool:
+    if isinstance(error, Invalid):
+        return error.errors.keys() == {"current_password"}
+    return isinstance(error, LoginFailed)
 
 
 GUARDS = {LOGIN: _login, REGISTER: _register, PASSWORD: _password}
@@ -131,15 +147,20 @@ def account_of(request: Any) -> str | None:
     All spellings of an address are one account, and what is counted is no address any more. What
     is no address the view refuses, and says why.
     """
-    try:
-        email = bodies.read_body(request).get("email")
-    except ServiceError:
-        return None
+    email = _sent(request, "email")
     if not isinstance(email, str):
         return None
     try:
         return hashlib.sha256(email_key(email).encode()).hexdigest()
     except ValueError:
+        return None
+
+
+def _sent(request: Any, name: str) -> Any:
+    """A field of the body; None where there is none, or no body that can be read."""
+    try:
+        return bodies.read_body(request).get(name)
+    except ServiceError:
         return None
 
 
