@@ -15,10 +15,10 @@ class Running:
 
     def __init__(self, app, **options):
         self.port = free_port()
-        serve = {"drain_seconds": 5.0, "notice_seconds": 0.0}
-        serve |= {name: options.pop(name) for name in serve if name in options}
+        own = {name: options.pop(name) for name in server.Patience._fields if name in options}
+        patience = server.Patience(**{"drain_seconds": 5.0, **own})
         listen = {"listen": f"127.0.0.1:{self.port}"}
-        self.server = Server(app, {**server.DEFAULTS, **listen, **options}, **serve)
+        self.server = Server(app, {**server.DEFAULTS, **listen, **options}, patience)
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
 

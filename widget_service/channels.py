@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from contextlib import suppress
 from functools import lru_cache
+from ipaddress import IPv4Address, ip_address
 from operator import itemgetter
 from typing import Any
 
@@ -24,7 +26,7 @@ from waitress.parser import (
     unquote_bytes_to_wsgi,
 )
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import build_http_date
+from waitress.utilities import Error, build_http_date
 
 from widget_service.headers import ALWAYS, JSON_POLICY
 from widget_service.rendering import dump_json
@@ -32,6 +34,10 @@ from widget_service.rendering import dump_json
 # Where the application finds out that its server is about to stop: True, or not there.
 DRAINING = "widget_service.draining"
 
+# What is no request line would take waitress's expression the cube of its length, and blanks in a
+# row the square of theirs, in the thread that serves everybody. A field may go on in the next line.
+REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+(?: HTTP/[0-9]\.[0-9])?")
+BLANKS = re.compile(rb"(?:(?:\r\n)?[ \t]){16}")
 # No body, HTTP/1.1 and a path, perhaps with a query, in ASCII.
 ORDINARY = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) ((/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
 # A client sends the same header fields again and again. Those of so many requests are remembered,
@@ -41,8 +47,17 @@ LARGEST_REMEMBERED = 2048
 MOST_FIELDS = 40
 # Fields that say how to read on.
 FRAMING = {"CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
+# How many bytes of answers may wait for a client that does not listen and asks for more.
+MOST_UNSENT = 65536
 # The values of that field; empty where they go on in the next line.
 CODINGS = re.compile(rb"^transfer-encoding:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+
+
+class RequestTimeout(Error):
+    """408: the client takes too long to send its request (RFC 9110, 15.5.9)."""
+
+    code = 408
+    reason = "Request Timeout"
 
 
 class Drain:
@@ -57,6 +72,9 @@ class Task(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         """The WSGI environment, which says whether the server drains."""
         environ: dict[str, Any] = super().get_environment()
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+        if forwarded:
+            environ["HTTP_X_FORWARDED_FOR"] = ", ".join(map(_address, forwarded.split(",")))
         if self.channel.server.drain.begun:
             environ[DRAINING] = True
         return environ
@@ -110,6 +128,25 @@ class Task(WSGITask):
         self.channel.write_head()
 
 
+def _address(text: str) -> str:
+    """An address of X-Forwarded-For, without a port, and as waitress reads it.
+
+    It would take what is behind the last colon for a port, as in ``::ffff:192.0.2.1``, which is how
+    a proxy that listens to both versions of IP writes 192.0.2.1.
+    """
+    text = text.strip()
+    bare = text[1:].partition("]")[0] if text.startswith("[") else text
+    if bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return text
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or f"[{address}]")
+
+
 @lru_cache(500)
 def _capitalized(name: str) -> str:
     return "-".join([part.capitalize() for part in name.split("-")])
@@ -142,16 +179,24 @@ class Refusal(ErrorTask):
 class Parser(HTTPRequestParser):
     """Reads a request; refuses those of which two servers may not see the same end."""
 
+    def __init__(self, adjustments: Adjustments) -> None:
+        super().__init__(adjustments)
+        self.began = time.time()
+
     def parse_header(self, header_plus: bytes) -> None:
-        """:raises ParsingError: where the body ends is not clear (RFC 9112, 6.1)"""
+        """:raises ParsingError: it is none, or where its body ends is not clear (RFC 9112, 6.1)"""
         line, _, fields = header_plus.partition(b"\r\n")
+        if not REQUEST_LINE.fullmatch(line.rstrip()):
+            raise ParsingError("There is no request line")
+        if BLANKS.search(fields):
+            raise ParsingError("There are too many blanks")
         ordinary = ORDINARY.fullmatch(line)
         if ordinary and len(fields) <= LARGEST_REMEMBERED and fields.count(b"\n") <= MOST_FIELDS:
             headers = _headers(fields)
             if headers is not None:
                 self._take(ordinary, headers)
                 return
-        # Another one, or two of them: 501 to waitress, or nothing, but it is the client's mistake.
+        # Any other coding is the client's mistake; waitress answers 501 or lets it pass.
         if [each.strip().lower() for each in CODINGS.findall(fields)] not in ([], [b"chunked"]):
             raise ParsingError("Transfer-Encoding must be chunked")
         try:
@@ -212,10 +257,18 @@ class Channel(HTTPChannel):
 
     # Status and headers, until something is sent.
     head = b""
+    # Waitress's: those that have arrived, and the one that arrives.
+    requests: list[Any]
+    request: Any
 
     def service(self) -> None:
         """Answer the next request, in a thread of the workers."""
         self.server.served.channel = self
+        if self.total_outbufs_len > MOST_UNSENT:
+            # To answer whoever sends requests and hears no answers would fill memory, and then keep
+            # this thread waiting. They get what there is, and may ask again (RFC 9112, 9.3.2).
+            self._drop_requests()
+            return
         try:
             super().service()
             if self.requests:
@@ -227,6 +280,24 @@ class Channel(HTTPChannel):
             self.cancel()
             self.server.pull_trigger()
             raise
+
+    def _drop_requests(self) -> None:
+        with self.requests_lock:
+            self.close_when_flushed = True
+            for request in self.requests:
+                request.close()
+            self.requests = []
+        self.server.pull_trigger()
+
+    def give_up(self) -> None:
+        """Refuse a request that has not arrived; in the thread of the loop."""
+        with self.requests_lock:
+            self.request.error = RequestTimeout("It took too long to arrive")
+            self.request.completed = True
+            self.requests.append(self.request)
+            self.request = None
+            if len(self.requests) == 1:
+                self.server.add_task(self)
 
     def handle_close(self) -> None:
         """Close the connection: at once in the thread of the loop, and soon in another one."""

@@ -7,13 +7,16 @@ In an .ini file::
     listen = localhost:6543
 
 Every option of waitress's is accepted as it is; where :data:`DEFAULTS` has one, its default is
-another than waitress's own. Two are added:
+another than waitress's own, and that of ``max_request_body_size`` is twice ``rest.max_body_size``.
+Three are added:
 
 ``drain_seconds``
     how long requests that have begun may take to finish, once the process is told to stop
 ``notice_seconds``
     how long before that the process goes on as ever, while its health check fails already: for
     a load balancer that must hear of it first
+``request_seconds``
+    how long a client may take to send a request, before it is answered 408
 
 One has no effect: ``asyncore_use_poll``, as the loop is another.
 """
@@ -29,14 +32,14 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from functools import partial
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer, create_server
 
+from widget_service import listeners, settings
 from widget_service.channels import Channel, Drain
 from widget_service.loop import Loop
 from widget_service.workers import TURN, Workers
@@ -51,13 +54,9 @@ DEFAULTS = {
     "channel_timeout": "30",
     "cleanup_interval": "10",
     "max_request_header_size": "65536",
-    # Above rest.max_body_size, so that what is a little too large is answered by the service.
-    "max_request_body_size": "1048576",
     # Nobody makes up where a request is from.
     "clear_untrusted_proxy_headers": "true",
 }
-DRAIN_SECONDS = 25.0
-NOTICE_SECONDS = 0.0
 
 # What a process has open beside its connections: databases, logs, modules.
 OTHER_FILES = 200
@@ -69,33 +68,31 @@ TICK = 0.05
 
 LAST_PORT = 65535
 
-# The last one comes when a terminal is closed, or from who hopes for another effect of it.
+# The last one comes when a terminal is closed, or from somebody who expects a reload.
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _close_inactive(listener: Any, now: float) -> None:
-    """Close the channels on which nothing has happened for long, even where there is something to
-    send to somebody who does not listen.
-    """
-    BaseWSGIServer.maintenance(listener, now)
-    for channel in [*listener.active_channels.values()]:
-        if channel.will_close:
-            channel.handle_close()
+class Patience(NamedTuple):
+    """How long the server waits for others, in seconds."""
+
+    # For requests that have begun, once it is told to stop.
+    drain_seconds: float = 25.0
+    # For a load balancer to hear of that, before it lets nobody in.
+    notice_seconds: float = 0.0
+    # For a request to arrive.
+    request_seconds: float = 60.0
 
 
 class Server:
     """Waitress on one or more addresses, with an end that is orderly."""
 
-    def __init__(
-        self, app: Any, options: Mapping[str, Any], drain_seconds: float, notice_seconds: float
-    ) -> None:
+    def __init__(self, app: Any, options: Mapping[str, Any], patience: Patience) -> None:
         """
         :param options: waitress's
         :raises OSError: somebody else listens there
         """
         self.drain = Drain()
-        self._drain_seconds = drain_seconds
-        self._notice_seconds = notice_seconds
+        self._patience = patience
         adjustments = Adjustments(**options)
         self._loop = Loop()
         self._timeout = adjustments.asyncore_loop_timeout
@@ -115,7 +112,7 @@ class Server:
             listener.drain = self.drain
             listener.served = self._served
             listener.pull_trigger = self._wake
-            listener.maintenance = partial(_close_inactive, listener)
+            listeners.adopt(listener, patience.request_seconds)
 
     def stop(self, *_signal: Any) -> None:
         """Begin the end; from a signal, or from another thread."""
@@ -130,10 +127,10 @@ class Server:
         while not self.drain.begun:
             self._poll(self._timeout)
         log.info("draining: finishing the requests that have begun")
-        self._poll_until(time.monotonic() + self._notice_seconds, lambda: False)
+        self._poll_until(time.monotonic() + self._patience.notice_seconds, lambda: False)
         self._refuse_connections()
         now = time.monotonic()
-        deadline = now + self._drain_seconds
+        deadline = now + self._patience.drain_seconds
         self._poll_until(min(now + LINGER, deadline), self._is_done)
         self._poll_until(deadline, self._close_idle)
         self._end()
@@ -145,7 +142,7 @@ class Server:
 
     def _wake(self) -> None:
         """Called where waitress wakes its loop: a thread has changed what its channel wants."""
-        # One that the application has started may be about any.
+        # A thread that the application has started has no channel of its own: look at all.
         own = getattr(self._served, "channel", None)
         deaf = [
             each for each in ([own] if own else self._channels()) if self._loop.is_deaf_to(each)
@@ -198,15 +195,21 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
     :raises SystemExit: an option is wrong; the reason is the message
     """
     try:
-        chosen, drain_seconds, notice_seconds = checked(options)
+        chosen, patience = checked(options)
         _check_addresses(Adjustments(**chosen))
         chosen["connection_limit"] = _allow_files(int(chosen["connection_limit"]))
     except ValueError as error:
         raise _cannot_start(global_config, str(error)) from None
 
     def serve(app: Any) -> None:
+        # None where something is around the application: a filter of the .ini file's.
+        registry = getattr(app, "registry", None)
+        if registry is not None:
+            # What is a little too large the service refuses itself, with its own answer.
+            largest = settings.of(registry, "rest").max_body_size
+            chosen.setdefault("max_request_body_size", 2 * largest)
         try:
-            server = Server(app, chosen, drain_seconds, notice_seconds)
+            server = Server(app, chosen, patience)
         except OSError as error:
             where = ", ".join(
                 f"{name} = {chosen[name]}"
@@ -223,20 +226,24 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         # which everybody waits.
         gc.freeze()
         server.run()
+        if registry is not None:
+            # SQLite puts everything in its one file when the last connection is closed.
+            registry.database.close()
 
     return serve
 
 
-def checked(options: Mapping[str, str]) -> tuple[dict[str, Any], float, float]:
-    """Waitress's options with our defaults, and the seconds of draining and of notice.
+def checked(options: Mapping[str, str]) -> tuple[dict[str, Any], Patience]:
+    """Waitress's options with our defaults, and ours.
 
     :raises ValueError: an option is wrong; the message names it
     """
     chosen: dict[str, Any] = {**DEFAULTS, **options}
-    drain_seconds = _seconds(chosen, "drain_seconds", DRAIN_SECONDS)
-    notice_seconds = _seconds(chosen, "notice_seconds", NOTICE_SECONDS)
+    patience = Patience(
+        *(_seconds(chosen, name, default) for name, default in Patience()._asdict().items())
+    )
     _check(chosen)
-    return chosen, drain_seconds, notice_seconds
+    return chosen, patience
 
 
 def _cannot_start(global_config: Mapping[str, str], why: str) -> SystemExit:

@@ -1,0 +1,66 @@
+"""Waitress's listening sockets: whom they let in, and on whom they hang up."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from functools import partial
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import BaseWSGIServer
+
+log = logging.getLogger(__name__)
+
+# How long nobody is let in where the process may have no more files, in seconds. Some may be closed
+# meanwhile; to try again at once would take all of the processor.
+FULL_SECONDS = 1.0
+FULL = (errno.EMFILE, errno.ENFILE)
+# How often that is logged, in seconds.
+SAID_SECONDS = 60.0
+
+
+def adopt(listener: Any, request_seconds: float) -> None:
+    """Have a listening socket behave so.
+
+    :param request_seconds: how long a client may take to send a request
+    """
+    listener.full_until = listener.said_until = 0.0
+    listener.accept = partial(_accept, listener)
+    listener.readable = partial(_is_open, listener)
+    listener.maintenance = partial(_hang_up, listener, request_seconds)
+
+
+def _accept(listener: Any) -> Any:
+    try:
+        return wasyncore.dispatcher.accept(listener)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        now = time.monotonic()
+        listener.full_until = now + FULL_SECONDS
+        if now >= listener.said_until:
+            listener.said_until = now + SAID_SECONDS
+            log.warning("nobody else can connect: %s", error.strerror)
+        return None
+
+
+def _is_open(listener: Any) -> bool:
+    """Does it wait for connections?"""
+    # Asked in any case: that is when it looks after those that are there.
+    is_open: bool = BaseWSGIServer.readable(listener)
+    return is_open and time.monotonic() >= listener.full_until
+
+
+def _hang_up(listener: Any, request_seconds: float, now: float) -> None:
+    """Close the connections that get nowhere: nothing happens on them, a request does not arrive,
+    or an answer is not taken.
+    """
+    BaseWSGIServer.maintenance(listener, now)
+    silent = now - listener.adj.channel_timeout
+    for channel in [*listener.active_channels.values()]:
+        if channel.will_close or (channel.total_outbufs_len and channel.last_activity < silent):
+            channel.handle_close()
+        elif channel.request and channel.request.began < now - request_seconds:
+            channel.give_up()
