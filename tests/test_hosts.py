@@ -26,7 +26,7 @@ def test_it_answers_for_every_host_unless_it_is_told_otherwise(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "host", ["", ":", ":80", "x:y", "a b", "a/b", 'a:1"<', "a,b", "user@a", "[::1", "\xe9", "a\n"]
+    "host", [":", ":80", "x:y", "a b", "a/b", 'a:1"<', "a,b", "user@a", "[::1", "\xe9", "a\n"]
 )
 def test_it_makes_no_links_of_what_is_no_host(tmp_path, host):
     with serving(tmp_path, "plugins.echo") as testapp:
@@ -45,6 +45,12 @@ def test_it_demands_a_host_of_those_who_know_the_header(tmp_path):
         assert answer.json["errors"] == {"host": text}
         request.http_version = "HTTP/1.0"
         assert testapp.do_request(request, status=200).json
+        # As some servers say that there is none.
+        request.environ["HTTP_HOST"] = ""
+        assert testapp.do_request(request, status=200).json
+        request.environ["HTTP_HOST"] = ""
+        request.http_version = "HTTP/1.1"
+        assert testapp.do_request(request, status=400).json["errors"] == {"host": text}
 
 
 @pytest.mark.parametrize("host", ["localhost:6543", "widget_service", "a.example.", "[::1]:80"])

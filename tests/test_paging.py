@@ -371,10 +371,10 @@ def test_its_work_does_not_grow_with_the_table(grown):
         work.append(
             [
                 steps(connection, 1),
-                steps(connection, pages // 2, Cursor("after", middle)),
-                steps(connection, pages // 2, Cursor("before", middle)),
+                steps(connection, pages // 2, Cursor("after", middle, pages // 2, 10)),
+                steps(connection, pages // 2, Cursor("before", middle, pages // 2, 10)),
                 steps(connection, pages),
-                steps(connection, pages, Cursor("after", count - 10)),
+                steps(connection, pages, Cursor("after", count - 10, pages, 10)),
             ]
         )
     small, large = work

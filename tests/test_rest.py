@@ -309,6 +309,17 @@ def test_it_refuses_a_body_that_breaks_off(echo):
     assert set(refused(response)) == {"body"}
 
 
+class Broken:
+    """A body of a server that has errors of its own."""
+
+    def read(self, _size):
+        raise RuntimeError("no chunk")
+
+
+def test_it_refuses_a_body_that_the_server_cannot_read(echo):
+    assert set(refused(streamed(echo, Broken(), CHUNKED))) == {"body"}
+
+
 def test_it_reads_no_more_than_the_content_length(echo):
     response = streamed(echo, BytesIO(b"text=a&text=b"), {"CONTENT_LENGTH": "6"})
     assert response.json["text"] == "a"

@@ -26,10 +26,15 @@ MISTAKEN = "This is not a cursor of this list. Take it from a link, or leave it 
 
 
 class Cursor(NamedTuple):
-    """The rows ``after`` or ``before`` the one with this key."""
+    """The rows ``after`` or ``before`` the one with this key, for a page of that number and size.
+
+    Beside another number or size, which somebody has put into a link, it means nothing.
+    """
 
     direction: str
     key: int | str
+    page: int
+    size: int
 
     def __str__(self) -> str:
         """As links carry it: letters, digits, ``-`` and ``_`` (RFC 4648, 5)."""
@@ -48,12 +53,14 @@ def parse(text: str) -> Cursor:
     """
     try:
         padding = "=" * (-len(text) % 4)
-        direction, key = orjson.loads(urlsafe_b64decode(text + padding))
+        direction, key, page, size = orjson.loads(urlsafe_b64decode(text + padding))
     except TypeError as error:
         raise ValueError(text) from error
-    cursor = Cursor(direction, key)
+    cursor = Cursor(direction, key, page, size)
+    if direction not in (AFTER, BEFORE) or type(key) not in KEYS:
+        raise ValueError(text)
     # Nor any other spelling: not true for 1, no blanks, no bytes that base64 passes over.
-    if direction not in (AFTER, BEFORE) or type(key) not in KEYS or str(cursor) != text:
+    if not type(page) is type(size) is int or str(cursor) != text:
         raise ValueError(text)
     storable = -(2**63) <= key < 2**63 if isinstance(key, int) else _is_storable(key)
     if not storable:

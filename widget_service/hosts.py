@@ -56,8 +56,11 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
     allowed = frozenset(name.lower() for name in settings.of(registry, "hosts").allowed)
 
     def hosts_tween(request: Any) -> Any:
-        if "HTTP_HOST" not in request.environ and request.http_version == "HTTP/1.1":
-            raise Invalid({"host": "A request in HTTP/1.1 must have a Host header"})
+        if not request.environ.get("HTTP_HOST"):
+            if request.http_version == "HTTP/1.1":
+                raise Invalid({"host": "A request in HTTP/1.1 must have a Host header"})
+            # Some servers give an empty one to requests that have none, as those in HTTP/1.0.
+            request.environ.pop("HTTP_HOST", None)
         host = HOST.fullmatch(request.host)
         if host is None:
             raise Invalid({"host": "The Host header is not a host name"})

@@ -121,15 +121,15 @@ class Listing:
         }
 
     def page(self, rows: Rows, page: int, per_page: int, cursor: Cursor | None = None) -> Page:
-        """The page of that number, which may be past the last one; or where a cursor leads.
+        """The page of that number, which may be past the last one; or where its cursor leads.
 
         :raises Invalid: the cursor is of another list
         """
-        if cursor is None:
-            return self._page_of_number(rows, page, per_page)
-        if type(cursor.key) is not self._type:
+        if cursor is not None and type(cursor.key) is not self._type:
             raise Invalid({"cursor": cursors.MISTAKEN})
-        return self._page_of_cursor(rows, page, per_page, cursor)
+        if cursor is None or (cursor.page, cursor.size) != (page, per_page):
+            return self._page_of_number(rows, page, per_page)
+        return self._page_of_cursor(rows, cursor)
 
     def _page_of_number(self, rows: Rows, number: int, size: int) -> Page:
         skip = min((number - 1) * size, MAX_OFFSET)
@@ -138,8 +138,8 @@ class Listing:
         total = found[0][statements.TOTAL]
         return self._with_cursors(Page.numbered(number, size, total, self._items(found)))
 
-    def _page_of_cursor(self, rows: Rows, number: int, size: int, cursor: Cursor) -> Page:
-        forwards = cursor.direction == cursors.AFTER
+    def _page_of_cursor(self, rows: Rows, cursor: Cursor) -> Page:
+        size, forwards = cursor.size, cursor.direction == cursors.AFTER
         # One row more tells whether there are any beyond this page.
         statement = self._following[cursor.direction]
         found = self._run(rows, statement, {"size": size + 1, "key": cursor.key})
@@ -147,8 +147,9 @@ class Listing:
         beyond = len(items) > size
         items = items[:size] if forwards else items[-size:]
         before, after = (behind, beyond) if forwards else (beyond, behind)
-        page = Page(number, size, found[0][statements.TOTAL], items, cursor)
-        page = page._replace(number=_settled(page, before=before, after=after))
+        page = Page(cursor.page, size, found[0][statements.TOTAL], items)
+        number = _settled(page, before=before, after=after)
+        page = page._replace(number=number, cursor=cursor._replace(page=number))
         return self._with_cursors(page.beside(before=before, after=after))
 
     def _run(self, rows: Rows, statement: Any, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -164,11 +165,14 @@ class Listing:
         """The page with links to its neighbours that go on from its first and its last row."""
         if not page.items or self._type not in cursors.KEYS:
             return page
-        first, last = (page.items[end][self._place] for end in (0, -1))
-        return page._replace(
-            prev=page.prev and page.prev._replace(cursor=Cursor(cursors.BEFORE, first)),
-            next=page.next and page.next._replace(cursor=Cursor(cursors.AFTER, last)),
-        )
+        prev, following = page.prev, page.next
+        if prev:
+            key = page.items[0][self._place]
+            prev = Target(prev.number, Cursor(cursors.BEFORE, key, prev.number, page.size))
+        if following:
+            key, number = page.items[-1][self._place], following.number
+            following = Target(number, Cursor(cursors.AFTER, key, number, page.size))
+        return page._replace(prev=prev, next=following)
 
 
 def _settled(page: Page, *, before: bool, after: bool) -> int:

@@ -310,15 +310,19 @@ class TestCursor:
             "x",
             "5",
             "A" * 5000,
-            *map(cursor_text, ["{}", "[]", '"ab"', "1", '["after"]', '["after",5,6]']),
-            *map(cursor_text, ['["since",5]', '[["after"],5]', '["after",null]', '["after",5.0]']),
-            *map(cursor_text, ['["after",true]', '["after",[5]]', '["after", 5]', '["after",1e9]']),
-            *map(cursor_text, [f'["after",{2**63}]', f'["before",{-(2**63) - 1}]']),
+            *map(cursor_text, ["{}", "[]", '"abcd"', "1", '["after",5]', '["after",5,2,5,6]']),
+            *(cursor_text(f'["after",{key},2,5]') for key in ("null", "5.0", "true", "[5]", "1e9")),
+            *(cursor_text(f'["after",5,{page},5]') for page in ("null", '"2"', "2.0", "true")),
+            *(cursor_text(f'["after",5,2,{size}]') for size in ("null", '"5"', "5.0", "true")),
+            *(cursor_text(f"[{where},5,2,5]") for where in ('"since"', '["after"]', "5", "null")),
+            cursor_text('["after", 5,2,5]'),
+            cursor_text(f'["after",{2**63},2,5]'),
+            cursor_text(f'["before",{-(2**63) - 1},2,5]'),
             cursor_text('["after",' + "[" * 20000),
             # Of a list in the order of texts; of none.
-            *map(cursor_text, ['["after","w5"]', '["after","\\u0000"]', '["after","\\ud800"]']),
-            cursor_text('["after",5]') + "=",
-            cursor_text('["after",5]') + "%0A",
+            *(cursor_text(f'["after","{key}",2,5]') for key in ("w5", r"\u0000", r"\ud800")),
+            cursor_text('["after",5,2,5]') + "=",
+            cursor_text('["after",5,2,5]') + "%0A",
             "%D9%A5",
         ],
     )
@@ -328,11 +332,23 @@ class TestCursor:
             "cursor": "This is not a cursor of this list. Take it from a link, or leave it out"
         }
 
+    @pytest.mark.parametrize(("page", "size"), [(1, 5), (3, 5), (99, 5), (2, 10)])
+    @pytest.mark.parametrize("relation", ["self", "prev", "next"])
+    def test_a_link_that_somebody_edits_leads_where_its_numbers_say(
+        self, user, fill, relation, page, size
+    ):
+        fill(21)
+        following = user.get(link(2)).json["links"]["next"]
+        links = user.get(following).json["links"]
+        edited = re.sub("page=[0-9]+&per_page=5", f"page={page}&per_page={size}", links[relation])
+        if edited != links[relation]:
+            assert user.get(edited).json == user.get(link(page, size)).json
+
     @pytest.mark.parametrize("key", [-(2**63), 2**63 - 1])
     @pytest.mark.parametrize("direction", ["after", "before"])
     def test_it_shows_what_there_is_wherever_a_cursor_points(self, user, fill, direction, key):
         fill(7)
-        text = cursor_text(f'["{direction}",{key}]')
+        text = cursor_text(f'["{direction}",{key},999,5]')
         answer = check(user.get(f"{link(999)}&cursor={text}"))
         inside = (direction == "after") == (key < 0)
         assert len(answer.json["items"]) == (5 if inside else 0)
