@@ -212,7 +212,7 @@ def test_it_reads_the_arguments_of_its_process(tmp_path):
     ini_file("development.ini", tmp_path)
     done = run("widget-service", "config", "check", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("every setting is right")
+    assert done.stdout.startswith("All settings are valid.")
 
 
 @pytest.mark.processes

@@ -10,7 +10,7 @@ import pytest
 from pyramid import testing
 from pyramid.request import Request
 
-from widget_service.logs import JSONFormatter
+from widget_service.logs import JSONFormatter, quote_controls
 
 
 class Unspeakable:
@@ -132,3 +132,21 @@ def test_it_loses_no_line_to_an_odd_message(logged, message, args):
 
 def test_it_loses_no_line_to_an_odd_extra(logged):
     assert "Unspeakable object" in logged("here", extra={"what": Unspeakable()})["what"]
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "shown"),
+    [
+        ("for %s", ("/a\n2026 INFO \x1b[31mred",), r"for /a\n2026 INFO \x1b[31mred"),
+        ("for %s", ("/caf\xe9\x85",), "for /caf\xe9" + r"\x85"),
+        ("for %s", ("/a",), "for /a"),
+    ],
+)
+def test_what_a_client_sent_makes_no_line_of_its_own(caplog, message, args, shown):
+    logger = logging.getLogger("test.quoting")
+    logger.addFilter(quote_controls)
+    try:
+        logger.warning(message, *args)
+    finally:
+        logger.removeFilter(quote_controls)
+    assert caplog.messages == [shown]

@@ -134,7 +134,7 @@ def test_the_command_says_whether_it_would_start(tmp_path, changes, said):
     done = run("widget-service", "-c", file, "config", "check", cwd=tmp_path, **KEY)
     if said is None:
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("every setting is right; ")
+        assert done.stdout.startswith("All settings are valid. ")
     else:
         assert (done.returncode, done.stdout) == (1, "")
         assert said.replace("FILE", str(file)) in done.stderr

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import http.client
 import json
+import logging
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ from processes import PATIENCE, free_port, listens, pause, run, serving
 from running import Running
 from waitress import wasyncore
 
+from widget_service import logs
 from widget_service import server as module
 from widget_service.channels import DRAINING
 from widget_service.server import server_factory
@@ -342,6 +344,7 @@ def test_it_serves_until_a_signal_comes(number):
         server_factory({}, listen=f"127.0.0.1:{port}")(application)
         # A second one would end the process.
         assert {signal.getsignal(each) for each in module.ENDS} == {signal.SIG_DFL}
+        assert logs.quote_controls in logging.getLogger("waitress").filters
         # What was there when it began was not looked through for garbage.
         assert gc.get_freeze_count()
     finally:

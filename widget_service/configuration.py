@@ -86,7 +86,10 @@ def settings(registry: Any) -> Iterator[Setting]:
 
 def default_text(node: colander.SchemaNode) -> str | None:
     """The default of a setting as an .ini file has it; None for a required one."""
-    return None if node.missing is colander.required else ini_text(node.missing)
+    if node.missing is colander.required:
+        return None
+    # A type whose values are not written as Python writes them says how they are.
+    return getattr(node.typ, "ini_text", ini_text)(node.missing)
 
 
 def ini_text(value: Any) -> str:
@@ -115,7 +118,7 @@ def check(registry: Any, _args: argparse.Namespace) -> None:
     problems = [*sections.problems(registry.settings_declared.source.file)]
     if problems:
         raise StartupError(problems)
-    print("every setting is right; the database was not tried, nor what else it needs to start")
+    print("All settings are valid. The database and the other checks at start were not tried.")
 
 
 def show(registry: Any, args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Log lines that machines read."""
+"""Log lines: each is one line, whatever it is about, and machines can read it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 # Anybody may send the header.
 ID = re.compile(r"[!-~]{1,128}")
+
+
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def quote_controls(record: logging.LogRecord) -> bool:
+    """A filter that changes records: no client's path makes two lines of one, or colours it.
+
+    For the loggers of libraries that log what clients sent.
+    """
+    message = _message(record)
+    if CONTROLS.search(message):
+        record.msg = CONTROLS.sub(lambda found: repr(found[0])[1:-1], message)
+        record.args = ()
+    return True
 
 
 class JSONFormatter(logging.Formatter):

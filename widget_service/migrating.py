@@ -35,7 +35,7 @@ def compare(registry: Any, current: Collection[str]) -> tuple[list[str], set[str
     """
     if registry.revisions is not None:
         return registry.revisions.compare(current)  # type: ignore[no-any-return]
-    from widget_service import migrations  # noqa: PLC0415  (as above)
+    from widget_service import migrations  # noqa: PLC0415  (loaded when it is needed)
 
     return migrations.compare(registry, sorted(current))
 
@@ -72,7 +72,7 @@ def at_start(event: ApplicationCreated) -> None:
     settings.check(registry)
     try:
         if not _is_up_to_date(registry):
-            from widget_service import migrations  # noqa: PLC0415  (as above)
+            from widget_service import migrations  # noqa: PLC0415  (loaded when it is needed)
 
             migrations.bring_up_to_date(registry)
         with registry.database.read_engine.connect() as connection:
@@ -101,7 +101,7 @@ def migrate(registry: Any, args: argparse.Namespace) -> None:
 
     :raises CommandError: there is no such revision, or the database does not play along
     """
-    from widget_service import migrations  # noqa: PLC0415  (as above)
+    from widget_service import migrations  # noqa: PLC0415  (loaded when it is needed)
 
     migrations.migrate(registry, args.down)
 

@@ -39,7 +39,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer, create_server
 
-from widget_service import listeners, settings
+from widget_service import listeners, logs, settings
 from widget_service.channels import Channel, Drain
 from widget_service.loop import Loop
 from widget_service.workers import TURN, Workers
@@ -220,6 +220,8 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
             # pserve takes this for an orderly end, and with -q says nothing.
             log.critical("%s", refusal)
             raise refusal from None
+        # It logs paths as clients mean them.
+        logging.getLogger("waitress").addFilter(logs.quote_controls)
         server.waitress.print_listen("Serving on http://{}:{}")
         _take_signals(server.stop)
         # What is there stays. To look through all of it for garbage would take 20 ms each time, for

@@ -43,6 +43,11 @@ class Rates(Text):
             raise colander.Invalid(node, f"{shown(text)} makes no sense; {ADVICE}")
         return rates
 
+    @staticmethod
+    def ini_text(rates: tuple[Any, ...]) -> str:
+        """The rates as an .ini file has them."""
+        return "; ".join(map(str, rates))
+
 
 def _rates(text: str, help_text: str) -> colander.SchemaNode:
     return setting(Rates(), tuple(parse_many(text)), f"{help_text} Empty for no limit.")
