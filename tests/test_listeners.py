@@ -161,6 +161,13 @@ def raising(error):
     raise error
 
 
+@pytest.mark.parametrize("path", [b"/a", b"//a", b"///a/", b"/%2fa"])
+def test_a_path_is_what_a_proxy_sees(serve, path):
+    with connect(serve(application)) as client:
+        client.sendall(GET % path + b"Connection: close\r\n\r\n")
+        assert everything(client).endswith(b"\r\n\r\n" + path.replace(b"%2f", b"/"))
+
+
 @pytest.mark.parametrize(
     ("forwarded", "who"),
     [

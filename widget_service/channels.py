@@ -72,6 +72,10 @@ class Task(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         """The WSGI environment, which says whether the server drains."""
         environ: dict[str, Any] = super().get_environment()
+        if self.request.path.startswith("//"):
+            # Waitress would take it for one with a single slash, which a proxy that looks at paths
+            # did not see.
+            environ["PATH_INFO"] = self.request.path
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
         if forwarded:
             environ["HTTP_X_FORWARDED_FOR"] = ", ".join(map(_address, forwarded.split(",")))

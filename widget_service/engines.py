@@ -42,7 +42,8 @@ class DatabaseSettings(colander.MappingSchema):
     lock_timeout = setting(
         WholeNumber(),
         5000,
-        "How long a write waits for another one before it is answered 503, in milliseconds.",
+        "How long a write waits for another one before it is answered 503, in milliseconds; on "
+        "SQLite for those of its process, and as long again for those of others.",
         colander.Range(1, 600_000),
     )
     answer_timeout = setting(
