@@ -15,7 +15,7 @@ from widget_service.testing import PASSWORD, run, statements
 
 AUTH = "/api/v1/auth"
 EMAIL = "user@example.com"
-CLAIMED = ("action", "outcome", "who", "origin", "status", "reason", "method", "path")
+CLAIMED = ("action", "outcome", "who", "origin", "status", "reason", "method", "path", "email")
 REALM_TEXT = "You are not an administrator"
 
 
@@ -125,14 +125,25 @@ def test_it_writes_what_operators_do(client, lines, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", argparse.Namespace(isatty=lambda: False, readline=lambda: "x"))
     run(client.registry, "add-user", email=EMAIL, admin=False)
     run(client.registry, "add-user", email="admin@example.com", admin=True)
-    names = ["promote", "demote", "disable", "enable", "delete-user"]
-    for name in names:
-        run(client.registry, name, email=EMAIL)
     written = lines()
+    who = client.log_in(EMAIL, "x").account.public_id
+    lines()
+    names = ["promote", "demote", "log-out", "set-password", "disable", "enable", "delete-user"]
+    for name in names:
+        run(client.registry, name, email=EMAIL.upper())
+    written += lines()
     assert [each["action"] for each in written] == ["add-user", "add-user --admin", *names]
-    assert {each["who"] for each in written[2:]} == {EMAIL}
+    assert {each["who"] for each in [written[0], *written[2:]]} == {who}
+    assert {each["email"] for each in [written[0], *written[2:]]} == {EMAIL}
     assert {each["outcome"] for each in written} == {"success"}
     assert {each["origin"] for each in written} == {f"{getpass.getuser()} at the machine"}
+
+
+def test_it_writes_addresses_of_accounts_in_ascii(client, lines):
+    client.sign_up("\xe9@example.com")
+    lines()
+    run(client.registry, "promote", email="\xc9@example.com")
+    assert lines()[0]["email"] == "\\xe9@example.com"
 
 
 def test_it_names_an_operator_who_has_no_name(client, lines, monkeypatch):
