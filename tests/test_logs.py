@@ -10,7 +10,7 @@ import pytest
 from pyramid import testing
 from pyramid.request import Request
 
-from widget_service.logs import JSONFormatter
+from widget_service.logs import MOST_SHOWN, JSONFormatter, cut, quoted
 
 
 class Unspeakable:
@@ -132,3 +132,22 @@ def test_it_loses_no_line_to_an_odd_message(logged, message, args):
 
 def test_it_loses_no_line_to_an_odd_extra(logged):
     assert "Unspeakable object" in logged("here", extra={"what": Unspeakable()})["what"]
+
+
+@pytest.mark.parametrize("length", [0, 1, MOST_SHOWN])
+def test_it_shows_what_is_not_long(length):
+    assert cut("a" * length) == quoted("a" * length) == "a" * length
+
+
+@pytest.mark.parametrize("shown", [cut, quoted])
+def test_it_cuts_what_is_long(shown):
+    assert shown("a" * (MOST_SHOWN + 1)) == f"{'a' * MOST_SHOWN}..."
+
+
+@pytest.mark.parametrize("text", ['"' * 64_000, "\xc3\xa9" * 150, "\n" * 67])
+def test_it_cuts_what_is_long_once_it_is_quoted(text):
+    assert len(quoted(text)) == MOST_SHOWN + 3
+
+
+def test_it_quotes_what_a_request_line_may_have():
+    assert quoted("/a\nb\xc3\xa9") == "/a%0Ab%C3%A9"

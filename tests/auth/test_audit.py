@@ -8,9 +8,11 @@ import logging
 import os
 
 import pytest
+from pyramid.testing import DummyRequest
 
 from widget_service.auth import audit
 from widget_service.logs import JSONFormatter
+from widget_service.principals import AccessRefused, Refused
 from widget_service.testing import PASSWORD, run, statements
 
 AUTH = "/api/v1/auth"
@@ -172,6 +174,17 @@ def test_it_makes_one_line_in_ascii_of_any_name(lines, caplog):
     audit.write("login", "failure", "a\n\u202eb\xe9", "::1")
     assert "login: failure, a\\n\\u202eb\\xe9 from ::1" in caplog.text
     assert lines()[0]["who"] == "a\\n\\u202eb\\xe9"
+
+
+def test_it_writes_a_short_line_however_long_a_request_is(client, lines):
+    client.get(f"/api/v1/widgets/{'%22' * 60_000}", status=401)
+    request = DummyRequest(method="X" * 60_000, remote_addr="::1")
+    audit.refusal(AccessRefused(request, Refused(401, "Unauthorized", "")))
+    audit.write("login", "failure", "\U0001f600" * 250, "::1")
+    path, method, who = lines()
+    assert path["path"] == f"/api/v1/widgets/{'%22' * 61}%..."
+    assert method["method"] == f"{'X' * 200}..."
+    assert who["who"] == "\\U0001f600" * 20 + "..."
 
 
 def test_no_log_line_has_a_password_a_token_or_the_header_it_came_in(make_app, caplog):

@@ -10,10 +10,10 @@ import getpass
 import logging
 import os
 from typing import Any
-from urllib.parse import quote
 
 import plaster
 
+from widget_service.logs import cut, quoted
 from widget_service.principals import AccessRefused
 from widget_service.retry import is_tried_again
 
@@ -38,7 +38,7 @@ def write(action: str, outcome: str, who: str, origin: str, **more: Any) -> None
 
 def _ascii(text: str) -> str:
     """In one line, and in ASCII: a name must not look like another line, or like another name."""
-    return ascii(text)[1:-1]
+    return cut(ascii(text)[1:-1])
 
 
 class Entry:
@@ -77,8 +77,8 @@ def refusal(event: AccessRefused) -> None:
         _address(request),
         status=refused.status,
         reason=refused.message,
-        method=quote(request.method),
-        path=quote(request.environ.get("PATH_INFO", ""), encoding="latin-1"),
+        method=quoted(request.method),
+        path=quoted(request.environ.get("PATH_INFO", "")),
     )
 
 
