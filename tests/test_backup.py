@@ -3,9 +3,11 @@
 import sqlite3
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import postgresql_programs
 import pytest
+from sqlalchemy import make_url
 
 from widget_service import cli
 from widget_service.testing import Client, application, ini_text
@@ -149,3 +151,60 @@ def test_it_shows_the_password_to_pg_dump_alone(run, tmp_path, monkeypatch, fake
     assert said == password
     assert "hunter" not in arguments
     assert "port=1" in arguments
+
+
+TELLTALE = """
+stat -c %a "$PGSERVICEFILE" > {0}/mode
+cp "$PGSERVICEFILE" {0}/service
+echo "$PGSERVICEFILE" > {0}/name
+echo "$PGSERVICE $PGPASSWORD $PGSSLKEY $*" > {0}/said
+"""
+
+
+def test_it_shows_no_other_secret_to_anybody_but_pg_dump(run, tmp_path, monkeypatch, fake):
+    fake(TELLTALE.format(tmp_path))
+    monkeypatch.delenv("PGSERVICE", raising=False)
+    secrets = "sslpassword=hunter3&scram_client_key=hunter4&sslkey=/hunter5&sslmode=require"
+    url = f"postgresql+psycopg://me:hunter2@127.0.0.1:1/widgets?{secrets}"
+    assert run(url, "backup", tmp_path / "copy")[0] == 0
+    told = {name: (tmp_path / name).read_text("utf-8") for name in ("mode", "service", "name")}
+    assert told["mode"] == "600\n"
+    # In some order.
+    assert {*told["service"].splitlines()} == {
+        "[backup]", "sslpassword=hunter3", "scram_client_key=hunter4",
+    }  # fmt: skip
+    assert not Path(told["name"].strip()).exists()
+    said = (tmp_path / "said").read_text("utf-8")
+    service, password, key, arguments = said.split(" ", 3)
+    assert (service, password, key) == ("backup", "hunter2", "/hunter5")
+    assert "hunter" not in arguments
+    assert "sslmode=require" in arguments
+
+
+def test_it_leaves_no_secret_behind_where_pg_dump_fails(run, tmp_path, fake):
+    fake(f'echo "$PGSERVICEFILE" > {tmp_path}/name; exit 1')
+    url = "postgresql+psycopg://127.0.0.1:1/widgets?sslpassword=hunter3"
+    assert run(url, "backup", tmp_path / "copy")[0] == 1
+    name = (tmp_path / "name").read_text("utf-8").strip()
+    assert name
+    assert not Path(name).exists()
+
+
+@pytest.mark.parametrize(("query", "variable"), [("&service=mine", None), ("", "mine")])
+def test_it_says_that_a_service_has_all_secrets(run, tmp_path, monkeypatch, fake, query, variable):
+    fake("echo called >&2; exit 1")
+    if variable:
+        monkeypatch.setenv("PGSERVICE", variable)
+    url = f"postgresql+psycopg://127.0.0.1:1/widgets?sslpassword=hunter3{query}"
+    refusal = "the database is named by a service: put sslpassword there, too\n"
+    assert run(url, "backup", tmp_path / "copy") == (1, "", refusal)
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_pg_dump_understands_the_service(own_postgresql, run, tmp_path, postgresql, monkeypatch):
+    monkeypatch.setenv("PATH", postgresql_programs.path(postgresql))
+    application(ini_text(own_postgresql), tmp_path).registry.database.close()
+    url = make_url(own_postgresql).update_query_dict({"sslpassword": "hunter3 %=#"})
+    url = url.render_as_string(hide_password=False)
+    status, _stdout, stderr = run(url, "backup", tmp_path / "copy")
+    assert (status, stderr) == (0, "")

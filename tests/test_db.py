@@ -31,7 +31,7 @@ from transaction import TransactionManager
 from turns import others_go_on
 
 from widget_service.db import Base, Request, UtcDateTime, utc_now
-from widget_service.engines import CONNECT_TIMEOUT, patience, without_password
+from widget_service.engines import CONNECT_TIMEOUT, patience, without_secrets
 from widget_service.testing import application, new_database, statements
 
 
@@ -272,12 +272,25 @@ def refused(directory, url, reason):
         ("sqlite:////a/b.sqlite", "sqlite:////a/b.sqlite"),
         ("postgresql+psycopg://joe:secret@h/b", "postgresql+psycopg://joe:***@h/b"),
         ("postgresql+psycopg:///b?password=secret", "postgresql+psycopg:///b?password=***"),
+        (
+            "postgresql+psycopg://h/b?sslpassword=secret&oauth_client_secret=secret",
+            "postgresql+psycopg://h/b?oauth_client_secret=***&sslpassword=***",
+        ),
+        (
+            "postgresql+psycopg://h/b?accessToken=secret&sslkey=%2Fsecret&scram_client_key=secret",
+            "postgresql+psycopg://h/b?accessToken=***&scram_client_key=***&sslkey=***",
+        ),
+        (
+            "postgresql+psycopg://h/b?keepalives=1&sslmode=require",
+            "postgresql+psycopg://h/b?keepalives=1&sslmode=require",
+        ),
+        ("redis://h/0?client_secret=secret", "redis://h/0?client_secret=***"),
         ("postgresql+psycopg://joe:sec@ret@h/b", "***"),
         ("secret", "***"),
     ],
 )
-def test_it_shows_urls_without_their_passwords(url, shown):
-    assert without_password(url) == shown
+def test_it_shows_urls_without_their_secrets(url, shown):
+    assert without_secrets(url) == shown
 
 
 def test_it_refuses_to_start_without_a_database(tmp_path):

@@ -82,6 +82,13 @@ def test_it_keeps_a_log_line_one_line(faulty, caplog):
     assert caplog.records[-1].getMessage() == "unexpected error: GET /api/v1/faulty/bug%0Afaked"
 
 
+def test_it_keeps_a_log_line_short(faulty, caplog):
+    faulty.get(f"/api/v1/faulty/bug{'%22' * 60_000}", status=500)
+    (message,) = [each.getMessage() for each in caplog.records if each.exc_info]
+    assert message.startswith("unexpected error: GET /api/v1/faulty/bug%22%22")
+    assert len(message) < 250
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "body", "headers"),
     [

@@ -10,7 +10,7 @@ import pytest
 from pyramid import testing
 from pyramid.request import Request
 
-from widget_service.logs import JSONFormatter, quote_controls
+from widget_service.logs import MOST_SHOWN, JSONFormatter, cut, quote_controls, quoted
 
 
 class Unspeakable:
@@ -150,3 +150,22 @@ def test_what_a_client_sent_makes_no_line_of_its_own(caplog, message, args, show
     finally:
         logger.removeFilter(quote_controls)
     assert caplog.messages == [shown]
+
+
+@pytest.mark.parametrize("length", [0, 1, MOST_SHOWN])
+def test_it_shows_what_is_not_long(length):
+    assert cut("a" * length) == quoted("a" * length) == "a" * length
+
+
+@pytest.mark.parametrize("shown", [cut, quoted])
+def test_it_cuts_what_is_long(shown):
+    assert shown("a" * (MOST_SHOWN + 1)) == f"{'a' * MOST_SHOWN}..."
+
+
+@pytest.mark.parametrize("text", ['"' * 64_000, "\xc3\xa9" * 150, "\n" * 67])
+def test_it_cuts_what_is_long_once_it_is_quoted(text):
+    assert len(quoted(text)) == MOST_SHOWN + 3
+
+
+def test_it_quotes_what_a_request_line_may_have():
+    assert quoted("/a\nb\xc3\xa9") == "/a%0Ab%C3%A9"

@@ -15,8 +15,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
 
+from widget_service.declarations import SUSPECT
 from widget_service.engines import is_sqlite
 
 # What the copy cannot know; the operator must.
@@ -25,6 +27,9 @@ WARNING = (
     "logged out from now on are good again. Its accounts are as they are now: demote and disable "
     "again whoever is from now on."
 )
+
+# What the secrets of a connection are called in the file of services that pg_dump reads.
+SERVICE = "backup"
 
 
 class BackupError(Exception):
@@ -91,32 +96,77 @@ def _copy_sqlite(database: Any, target: Path) -> None:
 
 
 def _dump_postgresql(database: Any, target: Path) -> None:
-    connection, password = _as_libpq_has_it(database.read_engine)
-    command = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={connection}"]
+    connection = _as_libpq_has_it(database.read_engine)
+    command = ["pg_dump", "--format=custom", f"--file={target}", f"--dbname={connection.shown}"]
     if shutil.which("pg_dump") is None:
         command[2] = "--file=FILE"
         text = f"pg_dump is not installed here; where it is, run: {shlex.join(command)}"
         raise BackupError(text)
-    # In the environment: everybody on the machine can see arguments.
-    secret = {} if password is None else {"PGPASSWORD": password}
-    done = subprocess.run(  # noqa: S603  (a program of the operator's machine, arguments of the .ini)
-        command, env=os.environ | secret, check=False, stderr=subprocess.PIPE, encoding="utf-8"
-    )
+    # Not with the arguments: everybody on the machine can see those.
+    with _service(connection) as service:
+        done = subprocess.run(  # noqa: S603  (a program of the operator's machine, arguments of the .ini)
+            command,
+            env=os.environ | connection.variables | service,
+            check=False,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
     if done.returncode:
         raise BackupError(f"pg_dump says: {done.stderr.strip()}")
 
 
-def _as_libpq_has_it(engine: Any) -> tuple[str, str | None]:
-    """Where the database is, as PostgreSQL's own programs take it, and the password."""
+class Connection(NamedTuple):
+    """Where the database is, as PostgreSQL's own programs take it.
+
+    ``shown`` is without secrets, of which ``variables`` has those that the environment is for, and
+    ``others`` the rest by their names.
+    """
+
+    shown: str
+    variables: dict[str, str]
+    others: dict[str, str]
+    has_service: bool
+
+
+def _as_libpq_has_it(engine: Any) -> Connection:
     # Not above: only who has PostgreSQL needs to have the driver.
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
     from psycopg.pq import Conninfo  # noqa: PLC0415
 
-    # Others are for the driver alone.
-    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    # The name of each variable, where there is one.
+    known = {
+        option.keyword.decode(): (option.envvar or b"").decode()
+        for option in Conninfo.get_defaults()
+    }
     _, arguments = engine.dialect.create_connect_args(engine.url)
-    password = arguments.pop("password", None)
-    return make_conninfo(**{k: v for k, v in arguments.items() if k in known}), password
+    # Others are for the driver alone.
+    arguments = {name: value for name, value in arguments.items() if name in known}
+    secrets = {name: str(arguments.pop(name)) for name in [*arguments] if SUSPECT.search(name)}
+    variables = {known[name]: value for name, value in secrets.items() if known[name]}
+    others = {name: value for name, value in secrets.items() if not known[name]}
+    has_service = "service" in arguments or "PGSERVICE" in os.environ
+    return Connection(make_conninfo(**arguments), variables, others, has_service)
+
+
+@contextmanager
+def _service(connection: Connection) -> Iterator[dict[str, str]]:
+    """The variables that name a service file, with the secrets that libpq has no variable for.
+
+    Nobody else may read it, and it is gone in the end.
+
+    :raises BackupError: there is a service already, and libpq takes one
+    """
+    if not connection.others:
+        yield {}
+        return
+    if connection.has_service:
+        names = " and ".join(sorted(connection.others))
+        raise BackupError(f"the database is named by a service: put {names} there, too")
+    with NamedTemporaryFile("w", prefix="pg_service", encoding="utf-8") as file:
+        file.write(f"[{SERVICE}]\n")
+        file.writelines(f"{name}={value}\n" for name, value in connection.others.items())
+        file.flush()
+        yield {"PGSERVICE": SERVICE, "PGSERVICEFILE": file.name}
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

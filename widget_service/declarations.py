@@ -17,6 +17,7 @@ from widget_service.sources import PREFIX, Entry, Problem, Source, environment_v
 INI_VARIABLE = f"{PREFIX}INI"
 MASK = "***"
 NUMBER = re.compile(r"[-+0-9., ]*|true|false")
+# In the name of what may be a secret, a setting or a parameter of a URL.
 SUSPECT = re.compile(r"key|secret|pass|token|pin", re.IGNORECASE)
 # A word of a secret that is shorter is in other words as well, and nobody guesses the rest by it.
 SHORTEST_SECRET = 4

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from widget_service.database_file import DatabaseFile
+from widget_service.declarations import SUSPECT
 from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.reading import Reader
 from widget_service.settings import setting
@@ -71,7 +72,7 @@ def database_url(node: Any, value: str) -> None:
         raise colander.Invalid(node, "an in-memory SQLite database does not work; name a file")
 
 
-def without_password(url: str) -> str:
+def without_secrets(url: str) -> str:
     """A database URL as people may see it."""
     try:
         parsed = make_url(url)
@@ -79,7 +80,7 @@ def without_password(url: str) -> str:
         return "***"
     if "@" in (parsed.host or ""):
         return "***"  # the rest of a password that has an @
-    hidden = {key: "***" for key in parsed.query if "pass" in key.lower()}
+    hidden = {key: "***" for key in parsed.query if SUSPECT.search(key)}
     shown = parsed.update_query_dict(hidden) if hidden else parsed
     return shown.render_as_string(hide_password=True).replace("%2A", "*")
 
@@ -92,7 +93,7 @@ class SQLAlchemySettings(colander.MappingSchema):
         colander.required,
         "Where the database is: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
         database_url,
-        secret=without_password,
+        secret=without_secrets,
         sample=lambda: "sqlite:///%(here)s/widget_service.sqlite",
     )
     pool_size = setting(

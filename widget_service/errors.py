@@ -14,7 +14,6 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken, URLDecodeError
 from pyramid.httpexceptions import HTTPException, HTTPForbidden, HTTPMethodNotAllowed, HTTPNotFound
@@ -22,6 +21,7 @@ from pyramid.response import Response
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from widget_service.logs import quoted
 from widget_service.principals import AccessRefused, Refused
 from widget_service.rendering import dump_json
 from widget_service.retry import MORE, is_transient
@@ -195,7 +195,7 @@ def unavailable(error: Exception, request: Any) -> Response:
     level = logging.ERROR
     if is_transient(error) and request.environ.get(MORE):
         level = logging.DEBUG  # nobody gets this answer: the request is tried again
-    log.log(level, "database unavailable: %s %s: %s", request.method, _path(request), reason)
+    log.log(level, "database unavailable: %s: %s", _shown(request), reason)
     return respond(503, {"message": UNAVAILABLE}, {"Retry-After": RETRY_AFTER})
 
 
@@ -205,7 +205,7 @@ def database_error(error: DBAPIError, request: Any) -> Response:
     if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION or (
         code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
     ):
-        log.info("refused by a foreign key: %s %s", request.method, _path(request))
+        log.info("refused by a foreign key: %s", _shown(request))
         return respond(409, {"message": REFERENCE})
     # To SQLite a mistake in a statement is operational, too.
     mistaken = code == sqlite3.SQLITE_ERROR
@@ -216,13 +216,13 @@ def database_error(error: DBAPIError, request: Any) -> Response:
 
 def unexpected(error: Exception, request: Any) -> Response:
     """500 for a mistake of ours: everything for the log, nothing for the client."""
-    log.error("unexpected error: %s %s", request.method, _path(request), exc_info=error)
+    log.error("unexpected error: %s", _shown(request), exc_info=error)
     return respond(500, {"message": INTERNAL})
 
 
-def _path(request: Any) -> str:
-    """The path for a log line, quoted: one with a line break must not make two of it."""
-    return quote(request.environ.get("PATH_INFO", ""), encoding="latin-1")
+def _shown(request: Any) -> str:
+    """The method and the path of a request, for a log line."""
+    return f"{quoted(request.method)} {quoted(request.environ.get('PATH_INFO', ''))}"
 
 
 VIEWS: tuple[tuple[type[Exception], Any], ...] = (

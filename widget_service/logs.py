@@ -7,6 +7,7 @@ import math
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from pyramid.threadlocal import get_current_request
 
@@ -14,6 +15,9 @@ from widget_service.rendering import dump_json
 
 # What every record has; the rest was given as extra=.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+# How much a line shows of a text that anybody may choose, in characters.
+MOST_SHOWN = 200
 
 # Anybody may send the header.
 ID = re.compile(r"[!-~]{1,128}")
@@ -61,6 +65,17 @@ class JSONFormatter(logging.Formatter):
         if record.stack_info:
             line["stack"] = record.stack_info
         return dump_json(line).decode("utf-8")
+
+
+def cut(text: str) -> str:
+    """A text for a log line, cut where it is long: whoever sends much must not fill the disk."""
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def quoted(text: str) -> str:
+    """What a client chose of a request line, for one line of the log: it may have a line break."""
+    # Cut before as well: of what is long all the rest would be quoted for nothing.
+    return cut(quote(text[: MOST_SHOWN + 1], encoding="latin-1"))
 
 
 def _request_id() -> str | None:

@@ -56,16 +56,22 @@ def test_it_upgrades_a_hash_unless_it_changed_meanwhile(session):
     assert user.password_hash == "new"
 
 
-def test_it_changes_flags_of_the_account_with_that_address(session):
+def test_it_locks_the_account_with_that_address(session):
+    user = accounts.register(session, "stra\xdfe@example.com", "a hash")
+    expected = (user.id, user.public_id, "stra\xdfe@example.com", 0)
+    assert accounts.find_locked(session, "STRASSE@EXAMPLE.com") == expected
+    assert accounts.find_locked(session, "nobody@example.com") is None
+    with pytest.raises(ValueError, match="@"):
+        accounts.find_locked(session, "nobody")
+
+
+def test_it_changes_flags_of_one_account(session):
     user = accounts.register(session, EMAIL, "a hash")
     other = accounts.register(session, "other@example.com", "a hash")
-    assert accounts.change(session, "user@EXAMPLE.com", admin=True, disabled=True)
+    accounts.change(session, user.id, admin=True, disabled=True)
     session.expire_all()
     assert (user.admin, user.disabled) == (True, True)
     assert (other.admin, other.disabled) == (False, False)
-    assert not accounts.change(session, "nobody@example.com", admin=True)
-    with pytest.raises(ValueError, match="@"):
-        accounts.change(session, "nobody", admin=True)
 
 
 def test_it_changes_a_password_only_from_the_one_that_was_verified(session):

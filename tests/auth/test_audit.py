@@ -8,14 +8,16 @@ import logging
 import os
 
 import pytest
+from pyramid.testing import DummyRequest
 
 from widget_service.auth import audit
 from widget_service.logs import JSONFormatter
+from widget_service.principals import AccessRefused, Refused
 from widget_service.testing import PASSWORD, run, statements
 
 AUTH = "/api/v1/auth"
 EMAIL = "user@example.com"
-CLAIMED = ("action", "outcome", "who", "origin", "status", "reason", "method", "path")
+CLAIMED = ("action", "outcome", "who", "origin", "status", "reason", "method", "path", "email")
 REALM_TEXT = "You are not an administrator"
 
 
@@ -125,14 +127,25 @@ def test_it_writes_what_operators_do(client, lines, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", argparse.Namespace(isatty=lambda: False, readline=lambda: "x"))
     run(client.registry, "add-user", email=EMAIL, admin=False)
     run(client.registry, "add-user", email="admin@example.com", admin=True)
-    names = ["promote", "demote", "disable", "enable", "delete-user"]
-    for name in names:
-        run(client.registry, name, email=EMAIL)
     written = lines()
+    who = client.log_in(EMAIL, "x").account.public_id
+    lines()
+    names = ["promote", "demote", "log-out", "set-password", "disable", "enable", "delete-user"]
+    for name in names:
+        run(client.registry, name, email=EMAIL.upper())
+    written += lines()
     assert [each["action"] for each in written] == ["add-user", "add-user --admin", *names]
-    assert {each["who"] for each in written[2:]} == {EMAIL}
+    assert {each["who"] for each in [written[0], *written[2:]]} == {who}
+    assert {each["email"] for each in [written[0], *written[2:]]} == {EMAIL}
     assert {each["outcome"] for each in written} == {"success"}
     assert {each["origin"] for each in written} == {f"{getpass.getuser()} at the machine"}
+
+
+def test_it_writes_addresses_of_accounts_in_ascii(client, lines):
+    client.sign_up("\xe9@example.com")
+    lines()
+    run(client.registry, "promote", email="\xc9@example.com")
+    assert lines()[0]["email"] == "\\xe9@example.com"
 
 
 def test_it_names_an_operator_who_has_no_name(client, lines, monkeypatch):
@@ -161,6 +174,17 @@ def test_it_makes_one_line_in_ascii_of_any_name(lines, caplog):
     audit.write("login", "failure", "a\n\u202eb\xe9", "::1")
     assert "login: failure, a\\n\\u202eb\\xe9 from ::1" in caplog.text
     assert lines()[0]["who"] == "a\\n\\u202eb\\xe9"
+
+
+def test_it_writes_a_short_line_however_long_a_request_is(client, lines):
+    client.get(f"/api/v1/widgets/{'%22' * 60_000}", status=401)
+    request = DummyRequest(method="X" * 60_000, remote_addr="::1")
+    audit.refusal(AccessRefused(request, Refused(401, "Unauthorized", "")))
+    audit.write("login", "failure", "\U0001f600" * 250, "::1")
+    path, method, who = lines()
+    assert path["path"] == f"/api/v1/widgets/{'%22' * 61}%..."
+    assert method["method"] == f"{'X' * 200}..."
+    assert who["who"] == "\\U0001f600" * 20 + "..."
 
 
 def test_no_log_line_has_a_password_a_token_or_the_header_it_came_in(make_app, caplog):

@@ -14,6 +14,8 @@ from widget_service.testing import Client, application, empty, ini_text
 EMAIL = "Somebody@Example.com"
 PASSWORD = "123456"
 USER = "/api/v1/auth/user"
+LOGIN = "/api/v1/auth/login"
+BLACKLISTED = {"message": "Token blacklisted. Please log in again."}
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +82,14 @@ def account(service, email=EMAIL):
         return connection.execute(statement).mappings().one_or_none()
 
 
+def named(service, email=EMAIL):
+    """An account as commands name it."""
+    return f"{email} ({account(service, email)['public_id']})"
+
+
 def test_it_adds_a_user_with_the_password_of_the_first_line(service, command):
     status, out, err = command("add-user", EMAIL, stdin=f"{PASSWORD}\nmore\n")
-    assert (status, out, err) == (0, f"{EMAIL} added\n", "")
+    assert (status, out, err) == (0, f"{named(service)} added\n", "")
     user = service.log_in(EMAIL, PASSWORD)
     assert user.get("/api/v1/auth/user").json["admin"] is False
 
@@ -95,7 +102,7 @@ def test_it_takes_the_line_as_it_is_but_for_its_end(service, command, line):
 
 def test_it_adds_administrators(service, command):
     status, out, _ = command("add-user", "--admin", EMAIL, stdin=PASSWORD)
-    assert (status, out) == (0, f"{EMAIL} added as an administrator\n")
+    assert (status, out) == (0, f"{named(service)} added as an administrator\n")
     assert service.log_in(EMAIL, PASSWORD).get("/api/v1/auth/user").json["admin"] is True
 
 
@@ -167,13 +174,25 @@ def test_it_changes_accounts_in_any_spelling(service, command):
     ):
         status, out, err = command(name, EMAIL.lower())
         assert (status, err) == (0, "")
-        assert out.startswith(f"{EMAIL.lower()} is ")
+        assert out.startswith(f"{named(service)} is ")
         found = account(service)
         assert (found["admin"], found["disabled"]) == (admin, disabled)
     assert account(service, "other@example.com") == others
 
 
-@pytest.mark.parametrize("name", ["promote", "demote", "disable", "enable", "delete-user"])
+@pytest.mark.parametrize("name", ["promote", "disable", "log-out", "delete-user"])
+def test_it_says_which_account_it_was_and_not_what_was_typed(service, command, name):
+    # One address, as far as logging in goes.
+    service.sign_up("strasse@example.com")
+    shown = named(service, "strasse@example.com")
+    status, out, err = command(name, "stra\xdfe@example.com")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{shown} ")
+
+
+@pytest.mark.parametrize(
+    "name", ["promote", "demote", "disable", "enable", "log-out", "delete-user"]
+)
 def test_it_says_whom_it_does_not_know(command, name):
     status, out, err = command(name, "nobody@example.com")
     assert (status, out, err) == (1, "", "nobody@example.com is not registered\n")
@@ -189,6 +208,8 @@ def test_it_says_whom_it_does_not_know(command, name):
         ["add-user", EMAIL, "another"],
         ["promote"],
         ["demote", EMAIL, "--admin"],
+        ["log-out"],
+        ["set-password", EMAIL, PASSWORD],
         ["purge-blacklist", "now"],
     ],
 )
@@ -225,10 +246,86 @@ def test_it_acts_at_once_on_a_service_that_runs(own_database, tmp_path, monkeypa
     app.registry.database.close()
 
 
+@pytest.fixture
+def own(own_database, tmp_path, monkeypatch, capsys):
+    """A stranger to a service with a database of its own, and its commands."""
+    app = application(ini_text(own_database, plugins=["widget_service.auth"]), tmp_path)
+    yield Client(app), runner(tmp_path / "test.ini", monkeypatch, capsys)
+    app.registry.database.close()
+
+
+def test_it_logs_an_account_out_everywhere(own):
+    service, command = own
+    users = [service.sign_up(EMAIL, PASSWORD), service.log_in(EMAIL, PASSWORD)]
+    other = service.sign_up("other@example.com")
+    users[0].post("/api/v1/auth/logout")
+    for _ in range(2):
+        done = command("log-out", EMAIL.upper())
+        assert done == (0, f"{named(service)} is logged out everywhere\n", "")
+        for user in users:
+            assert user.get(USER, status=401).json == BLACKLISTED
+    assert other.get(USER).status_int == 200
+    assert service.log_in(EMAIL, PASSWORD).get(USER).status_int == 200
+
+
+def test_it_leaves_no_token_of_an_account_that_was_disabled(own):
+    service, command = own
+    user = service.sign_up(EMAIL, PASSWORD)
+    status, out, err = command("disable", EMAIL)
+    assert (status, err) == (0, "")
+    assert out == f"{named(service)} is disabled and logged out everywhere\n"
+    command("enable", EMAIL)
+    assert user.get(USER, status=401).json == BLACKLISTED
+    assert service.log_in(EMAIL, PASSWORD).get(USER).status_int == 200
+
+
+def test_it_sets_a_password_and_ends_the_old_one_and_its_tokens(own):
+    service, command = own
+    user = service.sign_up(EMAIL, PASSWORD)
+    other = service.sign_up("other@example.com", PASSWORD)
+    done = command("set-password", EMAIL.upper(), stdin="another\nmore\n")
+    assert done == (0, f"{named(service)} has a new password and is logged out everywhere\n", "")
+    assert account(service)["password_version"] == 1
+    assert user.get(USER, status=401).json == BLACKLISTED
+    service.post(LOGIN, {"email": EMAIL, "password": PASSWORD}, status=401)
+    assert service.log_in(EMAIL, "another").get(USER).status_int == 200
+    assert other.get(USER).status_int == 200
+    service.log_in("other@example.com", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "text"),
+    [
+        ("somebody", PASSWORD, "somebody is not a valid email"),
+        ("nobody@example.com", PASSWORD, "nobody@example.com is not registered"),
+        (EMAIL, "", "The password must not be empty"),
+        (EMAIL, "x" * 1025, "The password is longer than 1024 bytes"),
+        (EMAIL, "x\0", "The password contains invalid characters"),
+    ],
+)
+def test_it_sets_no_password_that_registration_refuses(service, command, email, password, text):
+    user = service.sign_up(EMAIL)
+    before = account(service)
+    assert command("set-password", email, stdin=password) == (1, "", f"{text}\n")
+    assert account(service) == before
+    assert user.get(USER).status_int == 200
+
+
+def test_it_asks_twice_for_a_new_password(service, terminal, directory, capsys):
+    service.sign_up(EMAIL)
+    for again, status in (("anothre", 1), ("another", 0)):
+        asked = terminal("another", again)
+        assert cli.main(["-c", str(directory / "test.ini"), "set-password", EMAIL]) == status
+        assert asked == ["Password: ", "Once more: "]
+    assert capsys.readouterr().err == "the two passwords differ\n"
+    service.log_in(EMAIL, "another")
+
+
 def test_it_deletes_a_user_whose_tokens_end_with_that(service, command):
     user = service.sign_up(EMAIL)
     other = service.sign_up("other@example.com")
-    assert command("delete-user", EMAIL.upper()) == (0, f"{EMAIL.upper()} deleted\n", "")
+    deleted = f"{named(service)} deleted\n"
+    assert command("delete-user", EMAIL.upper()) == (0, deleted, "")
     assert account(service) is None
     assert user.get(USER, status=401).json == {"message": "Invalid token. Please log in again."}
     assert user.post("/api/v1/auth/logout", status=401)
@@ -248,9 +345,9 @@ def test_it_does_not_delete_a_user_to_whom_something_belongs(
     widget = {"name": "first", "info_url": "https://example.com/", "deadline": "12/31/2099"}
     admin.post("/api/v1/widgets", widget)
     capsys.readouterr()
-    status, out, err = command("delete-user", EMAIL)
+    status, out, err = command("delete-user", EMAIL.upper())
     assert (status, out) == (1, "")
-    assert err.startswith(f"{EMAIL} is not deleted: other things belong to it")
+    assert err.startswith(f"{named(admin)} is not deleted: other things belong to it")
     # Nothing of it is gone: neither the account nor its sessions.
     assert admin.get("/api/v1/auth/sessions").json["total_items"] == 2
     admin.delete("/api/v1/widgets/first")

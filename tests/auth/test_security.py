@@ -17,6 +17,7 @@ from widget_service.testing import PASSWORD, Client, application, ini_text, run,
 USER = "/api/v1/auth/user"
 WIDGETS = "/api/v1/widgets"
 INVALID = "Invalid token. Please log in again."
+BLACKLISTED = "Token blacklisted. Please log in again."
 WIDGET = {"name": "first", "info_url": "https://example.com/", "deadline": "12/31/2099"}
 
 
@@ -44,12 +45,13 @@ def test_it_does_not_care_what_the_token_says_of_administrators(user, admin, for
         assert is_administrator(client.with_token(forge.sign(claims))) is expected
 
 
-def test_it_refuses_the_tokens_of_a_disabled_account_until_it_is_enabled(user):
+def test_it_refuses_the_tokens_of_a_disabled_account_for_good(user):
     run(user.registry, "disable", email=user.account.email)
     assert user.get(USER, status=401).json == {"message": INVALID}
     assert user.post(WIDGETS, WIDGET, status=401).json == {"message": INVALID}
     run(user.registry, "enable", email=user.account.email)
-    assert user.get(USER).status_int == 200
+    assert user.get(USER, status=401).json == {"message": BLACKLISTED}
+    assert user.log_in(user.account.email).get(USER).status_int == 200
 
 
 def test_it_refuses_the_tokens_of_an_account_that_is_gone(user):

@@ -1,16 +1,18 @@
 """Sessions: what is on record, who sees it, and what ends it; over HTTP and by the rules."""
 
+import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from processes import PATIENCE
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from widget_service.auth import accounts, sessions
-from widget_service.auth.models import IssuedToken, User
+from widget_service.auth.models import BlacklistedToken, IssuedToken, User
 from widget_service.auth.sessions import Origin
 from widget_service.auth.tokens import Claims
 from widget_service.testing import PASSWORD, Client, run, statements
@@ -342,3 +344,16 @@ def test_it_records_nothing_for_a_password_that_was_replaced(session):
     claims = Claims(user.public_id, str(uuid.uuid4()), now, now + 60)
     assert not sessions.record(session, claims, origin, version=1)
     assert sessions.record(session, claims, origin, version=0)
+
+
+@pytest.mark.parametrize("command", ["disable", "log-out"])
+def test_an_operator_waits_for_a_login_that_is_not_committed_yet(user, session, command):
+    now = int(time.time())
+    claims = Claims(user.account.public_id, str(uuid.uuid4()), now, now + 60)
+    assert sessions.record(session, claims, Origin("", ""), version=0)
+    ending = threading.Thread(target=run, args=(user.registry, command), kwargs={"email": EMAIL})
+    ending.start()
+    ending.join(timeout=0.5)
+    session.commit()
+    ending.join(timeout=PATIENCE)
+    assert session.get(BlacklistedToken, claims.jti) is not None

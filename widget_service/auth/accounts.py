@@ -20,9 +20,18 @@ from widget_service.errors import Conflict
 # Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
 Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
+# What find_locked finds.
+Locked = Row[int, str, str, int]
+
 _BY_KEY = select(
     User.public_id, User.admin, User.password_hash, User.password_version, User.disabled
 ).where(User.email_key == bindparam("key"))
+
+_LOCKED = (
+    select(User.id, User.public_id, User.email, User.password_version)
+    .where(User.email_key == bindparam("key"))
+    .with_for_update()
+)
 
 # Who is the bearer, is the token revoked, is this an administrator now: one statement.
 _IDENTITY = select(
@@ -91,10 +100,20 @@ def upgrade_hash(session: Session, public_id: str, old: str, new: str) -> None:
     )
 
 
-def change(session: Session, email: str, **values: bool) -> bool:
-    """Set ``admin`` or ``disabled`` of an account; False where there is no such account."""
-    statement = update(User).where(User.email_key == email_key(email)).values(**values)
-    return session.execute(statement).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+def find_locked(session: Session, email: str) -> Locked | None:
+    """The account with this address: its ``id``, ``public_id``, ``email`` as it was registered, and
+    ``password_version``.
+
+    As with :func:`lock`, nobody changes it, or logs in to it, before the transaction ends.
+
+    :raises ValueError: this is no e-mail address
+    """
+    return session.execute(_LOCKED, {"key": email_key(email)}).one_or_none()
+
+
+def change(session: Session, user_id: int, **values: bool) -> None:
+    """Set ``admin`` or ``disabled`` of an account."""
+    session.execute(update(User).where(User.id == user_id).values(**values))
 
 
 def lock(session: Session, user_id: int) -> None:
@@ -119,16 +138,10 @@ def change_password(session: Session, user_id: int, version: int, password_hash:
     return session.execute(statement).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
-def remove(session: Session, email: str) -> bool:
-    """Delete an account; False where there is no such account. Its tokens are worthless at once.
+def remove(session: Session, user_id: int) -> None:
+    """Delete an account, which should be locked. Its tokens are worthless at once.
 
-    :raises ValueError: this is no e-mail address
     :raises IntegrityError: something belongs to it that is not of accounts
     """
-    statement = select(User.id).where(User.email_key == email_key(email)).with_for_update()
-    user_id = session.scalar(statement)
-    if user_id is None:
-        return False
     session.execute(delete(IssuedToken).where(IssuedToken.user_id == user_id))
     session.execute(delete(User).where(User.id == user_id))
-    return True

@@ -10,10 +10,10 @@ import getpass
 import logging
 import os
 from typing import Any
-from urllib.parse import quote
 
 import plaster
 
+from widget_service.logs import cut, quoted
 from widget_service.principals import AccessRefused
 from widget_service.retry import is_tried_again
 
@@ -30,11 +30,15 @@ def write(action: str, outcome: str, who: str, origin: str, **more: Any) -> None
     :param who: a user's ``public_id``, or the address of one who is not known by it
     :param origin: the network address, or the account of the machine
     """
-    # One line, and in ASCII: a name must not look like another line, or like another name.
-    shown = ascii(who)[1:-1]
+    shown = _ascii(who)
     fields = {"action": action, "outcome": outcome, "who": shown, "origin": origin, **more}
     notes = "".join(f", {name} {value}" for name, value in more.items())
     log.info("%s: %s, %s from %s%s", action, outcome, shown, origin, notes, extra=fields)
+
+
+def _ascii(text: str) -> str:
+    """In one line, and in ASCII: a name must not look like another line, or like another name."""
+    return cut(ascii(text)[1:-1])
 
 
 class Entry:
@@ -73,18 +77,21 @@ def refusal(event: AccessRefused) -> None:
         _address(request),
         status=refused.status,
         reason=refused.message,
-        method=quote(request.method),
-        path=quote(request.environ.get("PATH_INFO", ""), encoding="latin-1"),
+        method=quoted(request.method),
+        path=quoted(request.environ.get("PATH_INFO", "")),
     )
 
 
-def by_operator(registry: Any, action: str, email: str) -> None:
-    """Write a line for what somebody at the machine did with a command."""
+def by_operator(registry: Any, action: str, public_id: str, email: str) -> None:
+    """Write a line for what somebody at the machine did to an account with a command.
+
+    :param email: its address, for those who read the line when the account is gone
+    """
     file = registry.settings_declared.source.file
     if file and not log.hasHandlers():
         # Commands log nothing else; the .ini file says where audit lines belong.
         plaster.setup_logging(str(file))
-    write(action, SUCCESS, email, f"{_operator()} at the machine")
+    write(action, SUCCESS, public_id, f"{_operator()} at the machine", email=_ascii(email))
 
 
 def _operator() -> str:

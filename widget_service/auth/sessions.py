@@ -9,7 +9,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, String, bindparam, delete, exists, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    String,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from widget_service.auth.accounts import Rows
@@ -141,15 +152,28 @@ def log_out_others(session: Session, user_id: int, current: str) -> None:
 
     The account should be locked: two of a user's tokens that do this at once would end both.
     """
-    others = (
+    _blacklist(session, IssuedToken.user_id == user_id, IssuedToken.jti != current)
+
+
+def log_out_everywhere(session: Session, user_id: int) -> None:
+    """Blacklist every token of a user.
+
+    The account should be locked: somebody who logs in meanwhile would stay logged in.
+    """
+    _blacklist(session, IssuedToken.user_id == user_id)
+
+
+def _blacklist(session: Session, *which: ColumnElement[bool]) -> None:
+    """One statement, however many there are."""
+    tokens = (
         select(IssuedToken.jti, IssuedToken.expires_at, literal(utc_now(), UtcDateTime))
-        .where(IssuedToken.user_id == user_id, IssuedToken.jti != current, ~_REVOKED)
+        .where(*which, ~_REVOKED)
         # In one order, lest two that insert the same rows wait for each other.
         .order_by(IssuedToken.jti)
     )
     columns = ("jti", "expires_at", "blacklisted_on")
     insertion = insert_unless_taken(BlacklistedToken.__table__, session.get_bind().dialect.name)
-    session.execute(insertion.from_select(columns, others))
+    session.execute(insertion.from_select(columns, tokens))
 
 
 def purge_expired(

@@ -14,13 +14,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from limits import RateLimitItem
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from pyramid.events import ApplicationCreated
 
 from widget_service import settings
 from widget_service.errors import RETRY_AFTER, UNAVAILABLE, ServiceError
 from widget_service.settings import StartupError
+from widget_service.throttle.memory import BoundedMemory
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class Limiter:
         """
         self.storage = storage
         self._shared = FixedWindowRateLimiter(storage)
-        self._alone = FixedWindowRateLimiter(MemoryStorage()) if counts_alone else None
+        self._alone = FixedWindowRateLimiter(BoundedMemory()) if counts_alone else None
         self._failed_at = -PAUSE
 
     def take(self, counts: Sequence[Count]) -> None:
@@ -155,7 +156,7 @@ def open_storage(url: str, timeout: float) -> Any:
     :raises ValueError: the URL makes no sense to the client
     """
     if url.startswith("memory:"):
-        return MemoryStorage()
+        return BoundedMemory()
     from redis.backoff import NoBackoff  # noqa: PLC0415  (an extra)
     from redis.retry import Retry  # noqa: PLC0415
 

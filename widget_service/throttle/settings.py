@@ -8,7 +8,7 @@ from typing import Any
 import colander
 from limits import parse_many
 
-from widget_service.engines import without_password
+from widget_service.engines import without_secrets
 from widget_service.fields import Text, WholeNumber, shown
 from widget_service.settings import setting
 
@@ -68,7 +68,7 @@ class ThrottleSettings(colander.MappingSchema):
         "memory://",
         "Where requests are counted: memory:// in one process, redis://HOST:PORT/0 for several.",
         storage_url,
-        secret=without_password,
+        secret=without_secrets,
     )
     storage_timeout = setting(
         WholeNumber(),
