@@ -1,13 +1,16 @@
 """The lineage of contexts: administrators may do everything, others what is granted to them."""
 
+from types import SimpleNamespace
+
 import pytest
 import webtest
 from pyramid.authorization import ACLHelper, Allow, Authenticated, Everyone
 from pyramid.config import Configurator
 from pyramid.location import lineage
 
+from widget_service.errors import NotFound
 from widget_service.principals import ADMINISTRATOR, UNDECLARED, for_everyone, for_users
-from widget_service.resources import Context, Root
+from widget_service.resources import Context, ObjectContext, Root
 
 
 class Gadgets(Context):
@@ -59,6 +62,73 @@ def test_its_lineage_ends_at_the_root(gadgets):
     assert first is gadgets
     assert isinstance(root, Root)
     assert first.request == root.request == "the request"
+
+
+class OneGadget(ObjectContext):
+    """It is there unless it is the lost one, and says what it was found with."""
+
+    parent = Gadgets
+    missing = "There is no {code} of {colour}."
+    creating = ("PUT",)
+
+    def find(self, rows):
+        return None if self.request.matchdict["code"] == "lost" else f"read with {rows}"
+
+    def lock(self, session):
+        return None if self.request.matchdict["code"] == "lost" else f"locked in {session}"
+
+
+def asked(method, code="here", colour="red"):
+    """As much of a request as a context looks at."""
+    return SimpleNamespace(
+        method=method,
+        environ={"REQUEST_METHOD": method},
+        matchdict={"code": code, "colour": colour},
+        rows="rows",
+        dbsession="a session",
+    )
+
+
+def test_its_parent_grants_what_it_does_not_say_itself():
+    gadget = OneGadget(asked("GET"))
+    assert [type(each) for each in lineage(gadget)] == [OneGadget, Gadgets, Root]
+    assert may(gadget, "gadgets:read", Authenticated)
+
+
+@pytest.mark.parametrize(
+    ("method", "found"),
+    [
+        ("GET", "read with rows"),
+        ("HEAD", "read with rows"),
+        ("POST", "locked in a session"),
+        ("PUT", "locked in a session"),
+        ("PATCH", "locked in a session"),
+        ("DELETE", "locked in a session"),
+    ],
+)
+def test_it_reads_an_object_or_locks_it_for_who_writes(method, found):
+    gadget = OneGadget(asked(method))
+    assert gadget.found is None
+    gadget.load()
+    assert gadget.found == found
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
+def test_it_says_in_the_words_of_the_plugin_what_is_not_there(method):
+    with pytest.raises(NotFound, match=r"^There is no lost of \{red\}\?\.$"):
+        OneGadget(asked(method, "lost", "{red}\ud800")).load()
+
+
+def test_it_misses_nothing_that_the_request_makes():
+    gadget = OneGadget(asked("PUT", "lost"))
+    gadget.load()
+    assert gadget.found is None
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_it_says_when_a_plugin_has_left_out_how_an_object_is_found(method):
+    with pytest.raises(NotImplementedError):
+        ObjectContext(asked(method)).load()
 
 
 def where(request):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ from pyramid.config import PHASE3_CONFIG
 from pyramid.decorator import reify
 from pyramid.interfaces import IRequestExtensions, IRequestFactory
 from pyramid.request import Request as PyramidRequest
-from sqlalchemy import DateTime, Executable, MetaData
+from sqlalchemy import DateTime, Executable, MetaData, Row
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -33,6 +33,9 @@ from widget_service.settings import importable, setting
 from widget_service.workers import step_aside
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
+Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
 # The length of a moment as SQLAlchemy writes it to SQLite, without a zone.
 AS_WRITTEN = len("2026-11-24 09:30:00.000000")
@@ -157,6 +160,11 @@ class Request(PyramidRequest):
             session.flush()
             return session.connection().execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
         return self.read(statement, parameters)
+
+
+def first(rows: Sequence[Row[Any]]) -> Row[Any] | None:
+    """The first one of some rows; None where there are none."""
+    return rows[0] if rows else None
 
 
 def new_session(registry: Any) -> Session:

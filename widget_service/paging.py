@@ -23,12 +23,10 @@ from widget_service import answers, cursors, row_count, settings
 from widget_service import page_statements as statements
 from widget_service.answers import answer as key
 from widget_service.cursors import Cursor, CursorText
+from widget_service.db import Rows
 from widget_service.errors import Invalid
 from widget_service.fields import Flag, Listed, Text, WholeNumber
 from widget_service.settings import setting
-
-# Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
-Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
 RELATIONS = ("self", "first", "prev", "next", "last")
 # The databases count no further; beyond it every page is as empty as the next one.

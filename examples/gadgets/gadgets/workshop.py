@@ -5,7 +5,7 @@ from sqlalchemy import bindparam, select
 from gadgets.models import Gadget
 from widget_service import settings
 from widget_service.auth.models import User
-from widget_service.db import insert_new
+from widget_service.db import first, insert_new
 from widget_service.errors import Conflict
 from widget_service.paging import Listing
 
@@ -17,7 +17,7 @@ _ONE = _SHOWN.where(Gadget.code == bindparam("code"))
 
 
 def find(rows, code):
-    return next(iter(rows(_ONE, {"code": code})), None)
+    return first(rows(_ONE, {"code": code}))
 
 
 def lock(session, code):
