@@ -4,11 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 import webtest
+from core import serving
 from pyramid.authorization import ACLHelper, Allow, Authenticated, Everyone
 from pyramid.config import Configurator
 from pyramid.location import lineage
 
-from widget_service.errors import NotFound
+from widget_service.errors import NOT_FOUND, NotFound
 from widget_service.principals import ADMINISTRATOR, UNDECLARED, for_everyone, for_users
 from widget_service.resources import Context, ObjectContext, Root
 
@@ -162,6 +163,16 @@ def test_it_arrives_where_pyramid_does(arrive, path):
     assert arrive(path, {}, ours=True) == arrive(path, {}, ours=False)
 
 
-def test_no_header_leads_astray(arrive):
-    assert arrive("/plain/x", {"X-Vhm-Root": "/named"}, ours=False)["view_name"] == "named"
-    assert arrive("/plain/x", {"X-Vhm-Root": "/named"}, ours=True)["view_name"] == ""
+@pytest.mark.parametrize("path", ["/plain/x", "/more/", "/below/a/b", "/"])
+def test_no_header_leads_astray(arrive, path):
+    assert arrive(path, {"X-Vhm-Root": "/named"}, ours=False)["view_name"] == "named"
+    assert arrive(path, {"X-Vhm-Root": "/named"}, ours=True)["view_name"] == ""
+
+
+@pytest.mark.parametrize("header", ["/named", "/\xff"])
+def test_no_header_leads_astray_where_a_route_has_no_context(tmp_path, header):
+    headers = {"X-Vhm-Root": header}
+    with serving(tmp_path, "widget_service.docs") as client:
+        assert client.get("/api/v1/swagger.json", headers=headers).json["swagger"] == "2.0"
+        # Nor where there is no route.
+        assert client.get("/nowhere", headers=headers, status=404).json == {"message": NOT_FOUND}

@@ -99,21 +99,20 @@ class ObjectContext(Context):
         return NotFound(shown(self.missing.format_map(self.request.matchdict)))
 
 
-class Arrival:
+class Arrival(ResourceTreeTraverser):
     """Pyramid's traverser for contexts: a route that leads to one has arrived.
 
-    Unless it says itself that there is more to come, with ``*traverse`` or ``*subpath``. Pyramid's
-    own traverser would go where a header of the client's says, too (X-Vhm-Root).
+    Unless it says itself that there is more to come, with ``*traverse`` or ``*subpath``.
     """
 
-    def __init__(self, context: Any) -> None:
-        self._context = context
+    # Pyramid's goes where this header says, too (X-Vhm-Root), and any client may send it.
+    VH_ROOT_KEY = None
 
     def __call__(self, request: Any) -> dict[str, Any]:
         """As :class:`pyramid.interfaces.ITraverser` wants it."""
-        context, matched = self._context, request.matchdict
+        context, matched = self.root, request.matchdict
         if matched is None or "traverse" in matched or "subpath" in matched:
-            return ResourceTreeTraverser(context)(request)  # type: ignore[no-any-return]
+            return super().__call__(request)  # type: ignore[no-any-return]
         return {
             "context": context,
             "view_name": "",
@@ -126,6 +125,7 @@ class Arrival:
 
 
 def includeme(config: Any) -> None:
-    """Set Root as the default root factory, and how contexts are traversed."""
+    """Set Root as the default root factory, and how it and contexts are traversed."""
     config.set_root_factory(Root)
+    config.add_traverser(Arrival, Root)
     config.add_traverser(Arrival, Context)
