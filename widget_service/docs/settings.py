@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 import colander
 
@@ -34,8 +33,3 @@ class DocsSettings(colander.MappingSchema):
         "How long a browser keeps the page's scripts and styles, in seconds.",
         colander.Range(0, 366 * 86400),
     )
-
-
-def includeme(config: Any) -> None:
-    """Declare them."""
-    config.declare_settings("docs", DocsSettings())

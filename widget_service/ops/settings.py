@@ -42,8 +42,3 @@ class OpsSettings(colander.MappingSchema):
         "for none. Needs widget_service[metrics].",
         path_or_none,
     )
-
-
-def includeme(config: Any) -> None:
-    """Declare them."""
-    config.declare_settings("ops", OpsSettings())

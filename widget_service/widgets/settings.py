@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import colander
 
 from widget_service.fields import Flag
@@ -17,8 +15,3 @@ class WidgetsSettings(colander.MappingSchema):
         Flag(), default=False, help_text="Let everybody list and show widgets, without a token."
     )
     show_owner_email = setting(Flag(), default=True, help_text="Show the e-mail of owners.")
-
-
-def includeme(config: Any) -> None:
-    """Declare them."""
-    config.declare_settings("widgets", WidgetsSettings())

@@ -55,13 +55,12 @@ def get_gadget(request):
 )
 def put_gadget(request):
     """Change a gadget."""
-    for name, value in request.validated["body"].items():
-        setattr(request.context.found, name, value)
+    workshop.update(request.context.found, **request.validated["body"])
     return {"status": "success", "message": "The gadget was changed."}
 
 
 @gadget.delete(permission="gadgets:write", response_schemas={"204": Empty(description="Deleted.")})
 def delete_gadget(request):
     """Delete a gadget."""
-    request.dbsession.delete(request.context.found)
+    workshop.delete(request.dbsession, request.context.found)
     request.response.status_int = 204

@@ -29,6 +29,14 @@ def add(session, maker_id, **fields):
         raise Conflict(f"There is a gadget {fields['code']} already.")
 
 
+def update(gadget, title, price):
+    gadget.title, gadget.price = title, price
+
+
+def delete(session, gadget):
+    session.delete(gadget)
+
+
 def welcome(event):
     """Give a new user a gadget, in the transaction of the registration."""
     if settings.of(event.registry, "gadgets").welcome:
