@@ -97,23 +97,26 @@ class TransactionSettings(colander.MappingSchema):
 
     manager_hook = setting(
         Text(),
-        "pyramid_tm.explicit_manager",
         "Makes the transaction manager of a request.",
         importable,
+        default="pyramid_tm.explicit_manager",
     )
     activate_hook = setting(
-        Text(), "widget_service.db.is_unsafe", "Says which requests get a transaction.", importable
+        Text(),
+        "Says which requests get a transaction.",
+        importable,
+        default="widget_service.db.is_unsafe",
     )
     commit_veto = setting(
         Text(),
-        "pyramid_tm.default_commit_veto",
         "Says which responses roll the transaction back; 4xx and 5xx by default.",
         importable,
+        default="pyramid_tm.default_commit_veto",
     )
     annotate_user = setting(
         Flag(),
+        "Look up the user on every request to label transactions: costly.",
         default=False,
-        help_text="Look up the user on every request to label transactions: costly.",
     )
 
 

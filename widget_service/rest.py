@@ -90,15 +90,15 @@ def api_prefix(node: Any, value: str) -> None:
 class RestSettings(colander.MappingSchema):
     """``rest.*``"""
 
-    prefix = setting(Text(), "/api/v1", "The path that every service is below.", api_prefix)
+    prefix = setting(Text(), "The path that every service is below.", api_prefix, default="/api/v1")
     time_zone = setting(
-        TimeZone(), UTC, "The time zone of the dates in responses, and of what is today."
+        TimeZone(), "The time zone of the dates in responses, and of what is today.", default=UTC
     )
     max_body_size = setting(
         WholeNumber(),
-        65536,
         "The largest request body that is read, in bytes; above it the answer is 413.",
         colander.Range(1024, 2**30),
+        default=65536,
     )
 
 
@@ -144,11 +144,11 @@ def answering(view: Any) -> Any:
     """
 
     @functools.wraps(view)
-    def answer(request: Any) -> Any:
+    def answered(request: Any) -> Any:
         value = view(request)
-        return value if isinstance(value, Response) else rendering.answer(request, value)
+        return value if isinstance(value, Response) else rendering.json_response(request, value)
 
-    return answer
+    return answered
 
 
 def load_context(request: Any, **_options: Any) -> None:

@@ -12,6 +12,6 @@ class WidgetsSettings(colander.MappingSchema):
     """``widgets.*``"""
 
     anonymous_read = setting(
-        Flag(), default=False, help_text="Let everybody list and show widgets, without a token."
+        Flag(), "Let everybody list and show widgets, without a token.", default=False
     )
-    show_owner_email = setting(Flag(), default=True, help_text="Show the e-mail of owners.")
+    show_owner_email = setting(Flag(), "Show the e-mail of owners.", default=True)

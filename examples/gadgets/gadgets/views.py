@@ -3,7 +3,7 @@
 from gadgets import schemas, workshop
 from gadgets.resources import Gadgets, OneGadget
 from widget_service.answers import Empty, Fail, Success
-from widget_service.paging import PageQuery, answer, page_of
+from widget_service.paging import PageQuery, page_body, page_of
 from widget_service.rest import Service
 
 gadgets = Service("gadgets", "/gadgets", tags=["gadgets"], factory=Gadgets)
@@ -17,12 +17,12 @@ def show(row):
 @gadgets.get(
     permission="gadgets:read",
     schema=PageQuery(),
-    response_schemas={"200": page_of(schemas.Shown()["body"], "A page of gadgets.")},
+    response_schemas={"200": page_of(schemas.Shown(), "A page of gadgets.")},
 )
 def list_gadgets(request):
     """List gadgets."""
     page = workshop.GADGETS.page(request.rows, **request.validated["querystring"])
-    return answer(request, page, gadgets.path, show)
+    return page_body(request, page, gadgets.path, show)
 
 
 @gadgets.post(
