@@ -254,7 +254,11 @@ def includeme(config: Any) -> None:
 
 
 def _make_class(registry: Any) -> None:
-    """Make what add-ons add to requests a class, which Pyramid would do for each request."""
+    """Make what add-ons add to requests a class, which Pyramid would do for each request.
+
+    So a request for ``request.invoke_subrequest`` is made by ``type(request).blank``: Pyramid adds
+    nothing any more to one of its own class, and no view could answer it.
+    """
     factory = registry.getUtility(IRequestFactory)
     extensions = registry.getUtility(IRequestExtensions)
     added = {**extensions.methods, **extensions.descriptors}
