@@ -134,7 +134,7 @@ class Case:
 class OneSetting(colander.MappingSchema):
     """Of a plugin that nobody asks for."""
 
-    one = setting(Text(), "x", "A setting.")
+    one = setting(Text(), "A setting.", default="x")
 
 
 class Plugin(ModuleType):

@@ -24,8 +24,10 @@ import colander
 from widget_service.fields import Text, WholeNumber
 from widget_service.settings import setting
 class Settings(colander.MappingSchema):
-    number = setting(WholeNumber(), 1, "A secret number.", secret=True)
-    word = setting(Text(), "one", "A secret word.", colander.OneOf(["one"]), secret=True)
+    number = setting(WholeNumber(), "A secret number.", default=1, secret=True)
+    word = setting(
+        Text(), "A secret word.", colander.OneOf(["one"]), default="one", secret=True
+    )
 def includeme(config):
     config.include("widget_service")
     config.declare_settings("safe", Settings())

@@ -22,7 +22,7 @@ import colander
 from widget_service.fields import Text
 from widget_service.settings import setting
 class Settings(colander.MappingSchema):
-    taste = setting(Text(), "sweet", "How it tastes.")
+    taste = setting(Text(), "How it tastes.", default="sweet")
 def includeme(config):
     config.include("widget_service")
     config.declare_settings("cake", Settings())
@@ -193,7 +193,7 @@ CASES = {
                 "from widget_service.fields import Text",
                 "from widget_service.settings import setting",
                 "names = ['piece1', 'piece2', 'file1x', 'file_x']",
-                "nodes = {name: setting(Text(), '', '') for name in names}",
+                "nodes = {name: setting(Text(), '', default='') for name in names}",
                 "schema = type('Cake', (colander.MappingSchema,), nodes)()",
                 'config.declare_settings("cake", schema)',
             )

@@ -90,6 +90,24 @@ def test_it_leaves_options_of_a_command_alone(file, capsys):
     assert capsys.readouterr().out == "hello x\n"
 
 
+@pytest.mark.parametrize("arguments", ["parser", "parser.add_subparsers().add_parser('part')"])
+@pytest.mark.parametrize("option", ["-c", "--config"])
+def test_it_says_that_a_command_cannot_have_its_own_option(
+    file, write_plugin, capsys, option, arguments
+):
+    write_plugin("ends", f"{ENDS}\ndef argue(parser):\n    {arguments}.add_argument({option!r})\n")
+    assert ended("-c", "test.ini", "say", "hello") == 1
+    assert capsys.readouterr().err == (
+        f"the command say: argument {option}: conflicting option string: {option}; "
+        "-h and --help, -c and --config are the same for all commands\n"
+    )
+
+
+def test_it_takes_no_abbreviation_of_its_own_option_after_the_command(file, capsys):
+    assert ended("-c", "test.ini", "fail", "--conf", "x") == 2
+    assert "unrecognized arguments: --conf" in capsys.readouterr().err
+
+
 def test_it_reads_the_file_that_the_environment_names(file, monkeypatch, capsys):
     monkeypatch.setenv("WIDGET_SERVICE_INI", str(file))
     assert ended("say", "hello") == 0
@@ -181,6 +199,7 @@ def test_it_helps_with_a_command(file, capsys):
     assert ended("-c", "test.ini", "say", "--help") == 0
     out = capsys.readouterr().out
     assert "usage: widget-service say" in out
+    assert "--config" not in out
     assert "say something" in out
 
 

@@ -18,9 +18,9 @@ from widget_service.fields import Text
 from widget_service.settings import setting
 
 class Settings(colander.MappingSchema):
-    rate = setting(Text(), "50 %", "A rate, such as 50 % | 60 %.")
-    key = setting(Text(), "no secret", "A key.", secret=True)
-    must = setting(Text(), colander.required, "What nobody else can know.")
+    rate = setting(Text(), "A rate, such as 50 % | 60 %.", default="50 %")
+    key = setting(Text(), "A key.", default="no secret", secret=True)
+    must = setting(Text(), "What nobody else can know.", default=colander.required)
 
 def includeme(config):
     config.include("widget_service")

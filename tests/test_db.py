@@ -96,6 +96,38 @@ def test_it_reads_inside_a_transaction_what_it_wrote(notes):
     assert notes.post("/api/v1/notes").json == {"inside": 2, "outside": 1}
 
 
+ASKS_ITSELF = """
+from pyramid.request import Request
+from pyramid.security import NO_PERMISSION_REQUIRED
+from widget_service.rest import Service
+
+one = Service("one", "/one", permission=NO_PERMISSION_REQUIRED)
+other = Service("other", "/other", permission=NO_PERMISSION_REQUIRED)
+
+@one.get()
+def get_one(request):
+    made_by = type(request) if "own" in request.GET else Request
+    return request.invoke_subrequest(made_by.blank("/api/v1/other")).json
+
+@other.get()
+def get_other(_request):
+    return {"other": True}
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(one)
+    config.add_rest_service(other)
+"""
+
+
+def test_it_answers_another_request_of_a_view_that_is_of_the_same_class(tmp_path, write_plugin):
+    write_plugin("asks_itself", ASKS_ITSELF)
+    with serving(tmp_path, "asks_itself") as testapp:
+        assert testapp.get("/api/v1/one?own").json == {"other": True}
+        # Pyramid's own class lacks what views rely on.
+        testapp.get("/api/v1/one", status=500)
+
+
 def test_it_gives_no_session_to_a_safe_request(notes, caplog):
     notes.get("/api/v1/notes/session", status=500)
     assert "a GET request writes nothing: it reads with request.rows" in caplog.text

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from webtest import TestRequest
 
-from widget_service.errors import database_error, forbidden
+from widget_service.errors import NOT_FOUND, database_error, forbidden
 from widget_service.principals import AccessRefused, Refused
 from widget_service.testing import new_database
 
@@ -97,6 +97,8 @@ def test_it_keeps_a_log_line_short(faulty, caplog):
         ("nothing", 204, None, {"X-Kept": "yes"}),
         ("unmodified", 304, None, {}),
         ("forbidden", 403, {"message": "Forbidden"}, {}),
+        ("forbidden_by_view", 403, {"message": "Not yours."}, {}),
+        ("gone", 404, {"message": NOT_FOUND}, {}),
         ("bad", 400, {"message": "That is bad."}, {"X-Kept": "yes"}),
         ("throttled", 429, {"message": "Too Many Requests"}, {"Retry-After": "7"}),
         ("failure", 400, {"status": "fail", "message": "No."}, {}),

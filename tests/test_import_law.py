@@ -22,7 +22,6 @@ ORDER = [
     {"resources"},
     {"security"},
     {"views", "commands"},
-    {"routes"},
     {"__init__"},
 ]
 FIXED = set().union(*ORDER)

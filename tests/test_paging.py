@@ -172,10 +172,13 @@ class TestPositive:
 
 
 def test_it_names_the_schema_of_a_page_after_its_items():
-    class Gadget(colander.MappingSchema):
+    class _Gadget(colander.MappingSchema):
         code = colander.SchemaNode(colander.String())
 
-    page = paging.page_of(Gadget(name="body"), "Gadgets.")
+    class Shown(colander.MappingSchema):
+        body = _Gadget()
+
+    page = paging.page_of(Shown(), "Gadgets.")
     assert type(page["body"]).__name__ == "GadgetPage"
     assert page["body"]["items"].children[0].title == "Gadget"
     assert page.description == "Gadgets."
@@ -273,7 +276,7 @@ FILTERED = """
 import colander
 from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service.fields import Listed, Text, WholeNumber
-from widget_service.paging import Page, PageQuery, answer
+from widget_service.paging import Page, PageQuery, page_body
 from widget_service.rest import Service
 
 numbers = Service("numbers", "/numbers")
@@ -292,7 +295,7 @@ def get(request):
     found = list(range(asked["from"], 12))
     items = found[(number - 1) * size:][:size]
     page = Page.numbered(number, size, len(found), items)
-    return answer(request, page, numbers.path, lambda number: {"number": number}, asked)
+    return page_body(request, page, numbers.path, lambda number: {"number": number}, asked)
 
 def includeme(config):
     config.include("widget_service")

@@ -1,13 +1,17 @@
 """The lineage of contexts: administrators may do everything, others what is granted to them."""
 
+from types import SimpleNamespace
+
 import pytest
 import webtest
+from core import serving
 from pyramid.authorization import ACLHelper, Allow, Authenticated, Everyone
 from pyramid.config import Configurator
 from pyramid.location import lineage
 
+from widget_service.errors import NOT_FOUND, NotFound
 from widget_service.principals import ADMINISTRATOR, UNDECLARED, for_everyone, for_users
-from widget_service.resources import Context, Root
+from widget_service.resources import Context, ObjectContext, Root
 
 
 class Gadgets(Context):
@@ -61,6 +65,73 @@ def test_its_lineage_ends_at_the_root(gadgets):
     assert first.request == root.request == "the request"
 
 
+class OneGadget(ObjectContext):
+    """It is there unless it is the lost one, and says what it was found with."""
+
+    parent = Gadgets
+    missing = "There is no {code} of {colour}."
+    creating = ("PUT",)
+
+    def find(self, rows):
+        return None if self.request.matchdict["code"] == "lost" else f"read with {rows}"
+
+    def lock(self, session):
+        return None if self.request.matchdict["code"] == "lost" else f"locked in {session}"
+
+
+def asked(method, code="here", colour="red"):
+    """As much of a request as a context looks at."""
+    return SimpleNamespace(
+        method=method,
+        environ={"REQUEST_METHOD": method},
+        matchdict={"code": code, "colour": colour},
+        rows="rows",
+        dbsession="a session",
+    )
+
+
+def test_its_parent_grants_what_it_does_not_say_itself():
+    gadget = OneGadget(asked("GET"))
+    assert [type(each) for each in lineage(gadget)] == [OneGadget, Gadgets, Root]
+    assert may(gadget, "gadgets:read", Authenticated)
+
+
+@pytest.mark.parametrize(
+    ("method", "found"),
+    [
+        ("GET", "read with rows"),
+        ("HEAD", "read with rows"),
+        ("POST", "locked in a session"),
+        ("PUT", "locked in a session"),
+        ("PATCH", "locked in a session"),
+        ("DELETE", "locked in a session"),
+    ],
+)
+def test_it_reads_an_object_or_locks_it_for_who_writes(method, found):
+    gadget = OneGadget(asked(method))
+    assert gadget.found is None
+    gadget.load()
+    assert gadget.found == found
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])
+def test_it_says_in_the_words_of_the_plugin_what_is_not_there(method):
+    with pytest.raises(NotFound, match=r"^There is no lost of \{red\}\?\.$"):
+        OneGadget(asked(method, "lost", "{red}\ud800")).load()
+
+
+def test_it_misses_nothing_that_the_request_makes():
+    gadget = OneGadget(asked("PUT", "lost"))
+    gadget.load()
+    assert gadget.found is None
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_it_says_when_a_plugin_has_left_out_how_an_object_is_found(method):
+    with pytest.raises(NotImplementedError):
+        ObjectContext(asked(method)).load()
+
+
 def where(request):
     names = ("context", "root", "view_name", "subpath", "traversed", "virtual_root_path")
     found = {name: getattr(request, name) for name in names}
@@ -92,6 +163,16 @@ def test_it_arrives_where_pyramid_does(arrive, path):
     assert arrive(path, {}, ours=True) == arrive(path, {}, ours=False)
 
 
-def test_no_header_leads_astray(arrive):
-    assert arrive("/plain/x", {"X-Vhm-Root": "/named"}, ours=False)["view_name"] == "named"
-    assert arrive("/plain/x", {"X-Vhm-Root": "/named"}, ours=True)["view_name"] == ""
+@pytest.mark.parametrize("path", ["/plain/x", "/more/", "/below/a/b", "/"])
+def test_no_header_leads_astray(arrive, path):
+    assert arrive(path, {"X-Vhm-Root": "/named"}, ours=False)["view_name"] == "named"
+    assert arrive(path, {"X-Vhm-Root": "/named"}, ours=True)["view_name"] == ""
+
+
+@pytest.mark.parametrize("header", ["/named", "/\xff"])
+def test_no_header_leads_astray_where_a_route_has_no_context(tmp_path, header):
+    headers = {"X-Vhm-Root": header}
+    with serving(tmp_path, "widget_service.docs") as client:
+        assert client.get("/api/v1/swagger.json", headers=headers).json["swagger"] == "2.0"
+        # Nor where there is no route.
+        assert client.get("/nowhere", headers=headers, status=404).json == {"message": NOT_FOUND}

@@ -41,10 +41,14 @@ def test_it_is_all_in_plain_files(tmp_path):
     assert "gears/gears/migrations/0001_first.py" in files
     assert "gears/pyproject.toml" in files
     assert not any("$" in Path(name).read_text() for name in files)
+    for name in files:
+        if name.endswith(".py"):
+            compile(Path(name).read_text(), name, "exec")
 
 
 @pytest.mark.parametrize(
-    "name", ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", "", "json", "pyramid"]
+    "name",
+    ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", "", "json", "pyramid", "page"],
 )
 def test_it_refuses_a_name_that_no_package_can_have(tmp_path, name, capsys):
     assert cli.main(["plugin", "new", name]) == 1

@@ -21,12 +21,12 @@ from widget_service.fields import Flag, Listed, Text, TimeZone, WholeNumber
 from widget_service.settings import setting
 
 class Settings(colander.MappingSchema):
-    text = setting(Text(), "default", "A text.")
-    number = setting(WholeNumber(), 1, "A number.", colander.Range(-5, 5))
-    flag = setting(Flag(), default=False, help_text="A flag.")
-    numbers = setting(Listed(WholeNumber()), (1, 2), "Numbers.")
-    zone = setting(TimeZone(), UTC, "A time zone.")
-    key = setting(Text(), None, "A key.", secret=True)
+    text = setting(Text(), "A text.", default="default")
+    number = setting(WholeNumber(), "A number.", colander.Range(-5, 5), default=1)
+    flag = setting(Flag(), "A flag.", default=False)
+    numbers = setting(Listed(WholeNumber()), "Numbers.", default=(1, 2))
+    zone = setting(TimeZone(), "A time zone.", default=UTC)
+    key = setting(Text(), "A key.", default=None, secret=True)
 
 def includeme(config):
     config.include("widget_service")
@@ -198,5 +198,5 @@ def test_it_refuses_a_prefix_that_no_variable_can_have(name):
 
 
 def test_it_shows_part_of_a_secret_where_a_setting_says_so():
-    node = setting(Text(), "", "A secret.", secret=lambda text: text[:1] + "…")
+    node = setting(Text(), "A secret.", default="", secret=lambda text: text[:1] + "…")
     assert node.secret("hunter2") == "h…"

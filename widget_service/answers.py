@@ -10,13 +10,13 @@ import colander
 from widget_service.fields import Text, WholeNumber
 
 
-def answer(typ: Any, description: str = "", **options: Any) -> colander.SchemaNode:
-    """A key of a response."""
+def response_key(typ: Any, description: str = "", **options: Any) -> colander.SchemaNode:
+    """A key of a response's body, or one of its headers."""
     return colander.SchemaNode(typ, description=description, **options)
 
 
 class _Bare(colander.MappingSchema):
-    message = answer(Text())
+    message = response_key(Text())
 
 
 class Bare(colander.MappingSchema):
@@ -26,8 +26,8 @@ class Bare(colander.MappingSchema):
 
 
 class _Status(colander.MappingSchema):
-    status = answer(Text())
-    message = answer(Text())
+    status = response_key(Text())
+    message = response_key(Text())
 
 
 class Success(colander.MappingSchema):
@@ -47,7 +47,7 @@ class Empty(colander.MappingSchema):
 
 
 class _Validation(colander.MappingSchema):
-    message = answer(Text())
+    message = response_key(Text())
     errors = colander.SchemaNode(
         colander.Mapping(unknown="preserve"), description="Field names, with one text each."
     )
@@ -62,8 +62,8 @@ class Validation(colander.MappingSchema):
 class _Refusal(colander.MappingSchema):
     """Either the validation shape or the failure shape, for operations that have both."""
 
-    message = answer(Text())
-    status = answer(Text(), "Only of a path that names nothing legal.", missing=colander.drop)
+    message = response_key(Text())
+    status = response_key(Text(), "Only of a path that names nothing legal.", missing=colander.drop)
     errors = colander.SchemaNode(
         colander.Mapping(unknown="preserve"),
         description="Field names, with one text each.",
@@ -80,32 +80,34 @@ class ValidationOrFail(colander.MappingSchema):
 class Challenge(colander.MappingSchema):
     """Headers of 401 and 403."""
 
-    challenge = answer(Text(), "What to log in to, and why (RFC 6750, 3).", name="WWW-Authenticate")
+    challenge = response_key(
+        Text(), "What to log in to, and why (RFC 6750, 3).", name="WWW-Authenticate"
+    )
 
 
 class Patience(colander.MappingSchema):
     """Headers of 503."""
 
-    seconds = answer(Text(), "Seconds (RFC 9110, 10.2.3).", name="Retry-After")
+    seconds = response_key(Text(), "Seconds (RFC 9110, 10.2.3).", name="Retry-After")
 
 
 class Tagged(colander.MappingSchema):
     """Headers of what has a version."""
 
-    etag = answer(Text(), "The version (RFC 9110, 8.8.3).", name="ETag")
+    etag = response_key(Text(), "The version (RFC 9110, 8.8.3).", name="ETag")
 
 
 class Located(Tagged):
     """Headers of what is new."""
 
-    location = answer(Text(), "Where it is, absolute (RFC 9110, 10.2.2).", name="Location")
+    location = response_key(Text(), "Where it is, absolute (RFC 9110, 10.2.2).", name="Location")
 
 
 class Paged(colander.MappingSchema):
     """Headers of a page of a list."""
 
-    link = answer(Text(), "The pages (RFC 8288), as in the body.", name="Link")
-    total = answer(WholeNumber(), "How many items all pages have.", name="Total-Count")
+    link = response_key(Text(), "The pages (RFC 8288), as in the body.", name="Link")
+    total = response_key(WholeNumber(), "How many items all pages have.", name="Total-Count")
 
 
 def declare_answer(

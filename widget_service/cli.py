@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from pyramid.config import Configurator
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,6 +36,26 @@ HELP = frozenset({"-h", "--help"})
 
 class CommandError(Exception):
     """The command cannot do what it was asked; the message is for the operator."""
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of a command, or of a part of one: -c is nobody's own option."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_argument(
+            "-c", "--config", action=_Taken, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+
+
+class _Taken(argparse.Action):
+    """An option that was read before: what looks like it now is an abbreviation of it."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, _namespace: Any, _values: Any, option: Any = None
+    ) -> NoReturn:
+        """:raises SystemExit: always"""
+        parser.error(f"unrecognized arguments: {option}")
 
 
 class Command(NamedTuple):
@@ -59,7 +79,7 @@ def add_command(
     """Add a subcommand (a directive).
 
     :param run: called with the registry and the parsed arguments; raises CommandError
-    :param arguments: adds its arguments to the parser
+    :param arguments: adds its arguments to the parser; -c and --config are taken
     :param unmigrated: it may run on a database that is not migrated
     """
     command = Command(run, arguments, help, unmigrated)
@@ -163,13 +183,20 @@ def _configure(ini: str) -> Any:
 
 
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
+    """:raises CommandError: a command has an option that is not its own"""
     parser = argparse.ArgumentParser(prog="widget-service")
     _add_ini(parser)
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_CommandParser
+    )
     for name, command in sorted(commands.items()):
         subparser = subparsers.add_parser(name, help=command.help, description=command.help)
         if command.arguments is not None:
-            command.arguments(subparser)
+            try:
+                command.arguments(subparser)
+            except argparse.ArgumentError as error:
+                text = "-h and --help, -c and --config are the same for all commands"
+                raise CommandError(f"the command {name}: {error}; {text}") from None
     return parser
 
 

@@ -113,7 +113,7 @@ class Subject:
         # A fixture for the session that was made for other tests would make all of this empty.
         included = settings.of(client.registry, "pyramid").includes
         assert self.plugin in included, f"{self.plugin} is not in the application, {included} are"
-        self.prefix = settings.of(client.registry, "rest").prefix
+        self.prefix = client.prefix
         self.budgets = dict(self._budgets())
         client.sign_up("somebody@example.com")
         client.sign_up("administrator@example.com", admin=True)

@@ -27,7 +27,7 @@ EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
 
 
-def origins(node: Any, values: tuple[str, ...]) -> None:
+def exact_origins(node: Any, values: tuple[str, ...]) -> None:
     """:raises colander.Invalid: neither ``*`` alone nor exact origins"""
     if values == ("*",):
         return
@@ -41,17 +41,22 @@ class CorsSettings(colander.MappingSchema):
     """``cors.*``"""
 
     origins = setting(
-        Listed(Text()), ("*",), "Who may call from a browser: * or exact origins.", origins
+        Listed(Text()),
+        "Who may call from a browser: * or exact origins.",
+        exact_origins,
+        default=("*",),
     )
     allow_headers = setting(
         Text(),
-        "Authorization, Content-Type, If-Match, If-None-Match",
         "The request headers that a browser may send.",
+        default="Authorization, Content-Type, If-Match, If-None-Match",
     )
     max_age = setting(
-        WholeNumber(), 600, "How long a browser keeps a preflight answer, in seconds.",
+        WholeNumber(),
+        "How long a browser keeps a preflight answer, in seconds.",
         colander.Range(0, 86400),
-    )  # fmt: skip
+        default=600,
+    )
 
 
 def expose_headers(config: Any, *names: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ from pyramid.config import PHASE3_CONFIG
 from pyramid.decorator import reify
 from pyramid.interfaces import IRequestExtensions, IRequestFactory
 from pyramid.request import Request as PyramidRequest
-from sqlalchemy import DateTime, Executable, MetaData
+from sqlalchemy import DateTime, Executable, MetaData, Row
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -33,6 +33,9 @@ from widget_service.settings import importable, setting
 from widget_service.workers import step_aside
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
+Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
 # The length of a moment as SQLAlchemy writes it to SQLite, without a zone.
 AS_WRITTEN = len("2026-11-24 09:30:00.000000")
@@ -94,23 +97,26 @@ class TransactionSettings(colander.MappingSchema):
 
     manager_hook = setting(
         Text(),
-        "pyramid_tm.explicit_manager",
         "Makes the transaction manager of a request.",
         importable,
+        default="pyramid_tm.explicit_manager",
     )
     activate_hook = setting(
-        Text(), "widget_service.db.is_unsafe", "Says which requests get a transaction.", importable
+        Text(),
+        "Says which requests get a transaction.",
+        importable,
+        default="widget_service.db.is_unsafe",
     )
     commit_veto = setting(
         Text(),
-        "pyramid_tm.default_commit_veto",
         "Says which responses roll the transaction back; 4xx and 5xx by default.",
         importable,
+        default="pyramid_tm.default_commit_veto",
     )
     annotate_user = setting(
         Flag(),
+        "Look up the user on every request to label transactions: costly.",
         default=False,
-        help_text="Look up the user on every request to label transactions: costly.",
     )
 
 
@@ -157,6 +163,11 @@ class Request(PyramidRequest):
             session.flush()
             return session.connection().execute(statement, parameters).fetchall()  # type: ignore[no-any-return]
         return self.read(statement, parameters)
+
+
+def first(rows: Sequence[Row[Any]]) -> Row[Any] | None:
+    """The first one of some rows; None where there are none."""
+    return rows[0] if rows else None
 
 
 def new_session(registry: Any) -> Session:
@@ -243,7 +254,11 @@ def includeme(config: Any) -> None:
 
 
 def _make_class(registry: Any) -> None:
-    """Make what add-ons add to requests a class, which Pyramid would do for each request."""
+    """Make what add-ons add to requests a class, which Pyramid would do for each request.
+
+    So a request for ``request.invoke_subrequest`` is made by ``type(request).blank``: Pyramid adds
+    nothing any more to one of its own class, and no view could answer it.
+    """
     factory = registry.getUtility(IRequestFactory)
     extensions = registry.getUtility(IRequestExtensions)
     added = {**extensions.methods, **extensions.descriptors}

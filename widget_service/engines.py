@@ -37,22 +37,22 @@ class DatabaseSettings(colander.MappingSchema):
 
     migrate_at_start = setting(
         Flag(),
+        "Apply outstanding migrations at start; otherwise refuse to start.",
         default=False,
-        help_text="Apply outstanding migrations at start; otherwise refuse to start.",
     )
     lock_timeout = setting(
         WholeNumber(),
-        5000,
         "How long a write waits for another one before it is answered 503, in milliseconds; on "
         "SQLite for those of its process, and as long again for those of others.",
         colander.Range(1, 600_000),
+        default=5000,
     )
     answer_timeout = setting(
         WholeNumber(),
-        10_000,
         "How long PostgreSQL may take to answer a statement before the request is answered 503, in "
         "milliseconds; it should be longer than lock_timeout. Migrations take their time.",
         colander.Range(1, 86_400_000),
+        default=10_000,
     )
 
 
@@ -90,51 +90,49 @@ class SQLAlchemySettings(colander.MappingSchema):
 
     url = setting(
         Text(),
-        colander.required,
         "Where the database is: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME.",
         database_url,
+        default=colander.required,
         secret=without_secrets,
         sample=lambda: "sqlite:///%(here)s/widget_service.sqlite",
     )
     pool_size = setting(
         WholeNumber(),
-        5,
         "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; for "
         "reading it keeps as many more as there have been reads at one moment.",
         colander.Range(1, 10_000),
+        default=5,
     )
     max_overflow = setting(
         WholeNumber(),
-        10,
         "Connections to PostgreSQL on top of these, under load.",
         colander.Range(0, 10_000),
+        default=10,
     )
     pool_timeout = setting(
         WholeNumber(),
-        5,
         "How long a request waits for a connection to PostgreSQL before it is answered 503, in "
         "seconds; on SQLite that is database.lock_timeout.",
         colander.Range(0, 600),
+        default=5,
     )
     pool_recycle = setting(
         WholeNumber(),
-        -1,
         "After how many seconds a connection for writing is replaced; -1 for never.",
         colander.Range(-1, 86400),
+        default=-1,
     )
     pool_pre_ping = setting(
-        Flag(), default=True, help_text="Try a connection to PostgreSQL before it is used to write."
+        Flag(), "Try a connection to PostgreSQL before it is used to write.", default=True
     )
-    hide_parameters = setting(
-        Flag(), default=True, help_text="Leave the values of statements out of logs."
-    )
-    echo = setting(Flag(), default=False, help_text="Log every statement of requests that write.")
+    hide_parameters = setting(Flag(), "Leave the values of statements out of logs.", default=True)
+    echo = setting(Flag(), "Log every statement of requests that write.", default=False)
     isolation_level = setting(
         Text(),
-        None,
         "How PostgreSQL keeps transactions apart; as it is configured itself, by default. "
         "SQLite's are serializable.",
         colander.OneOf(["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]),
+        default=None,
     )
 
 

@@ -57,6 +57,15 @@ class ServiceError(Exception):
         return {"message": self.message}
 
 
+class Forbidden(ServiceError):
+    """403: whoever asks may do this in general, but not here or not now; for a view to find out.
+
+    Pyramid's own, like its 404, is the router's: it has the standard text, whatever it is given.
+    """
+
+    status = 403
+
+
 class NotFound(ServiceError):
     """404: there is no such object."""
 

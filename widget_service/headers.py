@@ -29,9 +29,9 @@ class HeadersSettings(colander.MappingSchema):
 
     hsts_max_age = setting(
         WholeNumber(),
-        0,
         "How long browsers use https alone once they did, in seconds (RFC 6797); 0 for no matter.",
         colander.Range(0, 10 * 366 * 86400),
+        default=0,
     )
 
 

@@ -45,9 +45,9 @@ class HostsSettings(colander.MappingSchema):
 
     allowed = setting(
         Listed(Text()),
-        ("*",),
         "The host names that requests may be for, without a port; * for any.",
         host_names,
+        default=("*",),
     )
 
 

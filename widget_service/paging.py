@@ -7,7 +7,7 @@ A plugin says once what a row shows, and answers a page of them::
     @gadgets.get(permission="gadgets:read", schema=PageQuery(), …)
     def list_gadgets(request):
         page = GADGETS.page(request.rows, **request.validated["querystring"])
-        return answer(request, page, "/gadgets", lambda row: {"name": row.name})
+        return page_body(request, page, "/gadgets", lambda row: {"name": row.name})
 """
 
 from __future__ import annotations
@@ -21,14 +21,12 @@ from sqlalchemy import BigInteger, Row, Select, bindparam, select
 
 from widget_service import answers, cursors, row_count, settings
 from widget_service import page_statements as statements
-from widget_service.answers import answer as key
+from widget_service.answers import response_key
 from widget_service.cursors import Cursor, CursorText
+from widget_service.db import Rows
 from widget_service.errors import Invalid
 from widget_service.fields import Flag, Listed, Text, WholeNumber
 from widget_service.settings import setting
-
-# Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
-Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
 RELATIONS = ("self", "first", "prev", "next", "last")
 # The databases count no further; beyond it every page is as empty as the next one.
@@ -197,7 +195,7 @@ def path_of(request: Any, path: str) -> str:
     return f"{mounted}{settings.of(request.registry, 'rest').prefix}{path}"
 
 
-def answer(
+def page_body(
     request: Any,
     page: Page,
     path: str,
@@ -263,11 +261,11 @@ class PagingSettings(colander.MappingSchema):
 
     per_page_choices = setting(
         Listed(WholeNumber()),
-        (5, 10, 25, 50, 100),
         "The page sizes that a client may ask for.",
         positive,
+        default=(5, 10, 25, 50, 100),
     )
-    per_page = setting(WholeNumber(), 10, "The page size of a client that does not ask.")
+    per_page = setting(WholeNumber(), "The page size of a client that does not ask.", default=10)
 
     def validator(self, node: Any, values: dict[str, Any]) -> None:
         """:raises colander.Invalid: the default page size is none that a client may ask for"""
@@ -325,33 +323,32 @@ class PageQuery(colander.MappingSchema):
 
 
 class _Links(colander.MappingSchema):
-    self = key(Text())
-    first = key(Text())
-    prev = key(Text(), missing=colander.drop)
-    next = key(Text(), missing=colander.drop)
-    last = key(Text())
+    self = response_key(Text())
+    first = response_key(Text())
+    prev = response_key(Text(), missing=colander.drop)
+    next = response_key(Text(), missing=colander.drop)
+    last = response_key(Text())
 
 
 def page_of(item: colander.MappingSchema, description: str) -> colander.MappingSchema:
     """The response schema of a page.
 
-    :param item: the schema of what ``show`` makes of a row
+    :param item: the response schema of one item: its body is what ``show`` makes of a row
     """
-    name = type(item).__name__.strip("_")
-    # The body of another answer is called "body", and so would each item be.
-    item = item.clone()
-    item.title = name
-    items = colander.SchemaNode(colander.Sequence(), item, name="items")
+    # It is called "body" there, and so would each item be.
+    shown = item["body"].clone()
+    name = shown.title = type(shown).__name__.strip("_")
+    items = colander.SchemaNode(colander.Sequence(), shown, name="items")
     # cornice_swagger calls a definition as the class of the schema is called.
     body = type(f"{name}Page", (colander.MappingSchema,), {})(name="body")
     for node in (
         _Links(name="links"),
-        key(Flag(), name="has_prev"),
-        key(Flag(), name="has_next"),
-        key(WholeNumber(), name="page"),
-        key(WholeNumber(), name="total_pages"),
-        key(WholeNumber(), name="items_per_page"),
-        key(WholeNumber(), name="total_items"),
+        response_key(Flag(), name="has_prev"),
+        response_key(Flag(), name="has_next"),
+        response_key(WholeNumber(), name="page"),
+        response_key(WholeNumber(), name="total_pages"),
+        response_key(WholeNumber(), name="items_per_page"),
+        response_key(WholeNumber(), name="total_items"),
         items,
     ):
         body.add(node)

@@ -50,7 +50,7 @@ def _as_text(value: Any) -> str:
     raise TypeError(f"JSON has no {type(value).__name__}: a view makes a text or a number of it")
 
 
-def answer(request: Any, value: Any) -> Response:
+def json_response(request: Any, value: Any) -> Response:
     """The response of a request whose view made ``value``: JSON, whatever the client accepts."""
     response: Response = request.response
     if response.status.startswith(NO_CONTENT):
@@ -72,7 +72,7 @@ class JSONRenderer:
 
     def __call__(self, value: Any, system: Any) -> bytes:
         """The body, and its type on the response."""
-        body: bytes = answer(system["request"], value).body
+        body: bytes = json_response(system["request"], value).body
         return body
 
 

@@ -19,6 +19,7 @@ application, to its ``registry``. Checks run in the order of the contract: permi
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -89,15 +90,15 @@ def api_prefix(node: Any, value: str) -> None:
 class RestSettings(colander.MappingSchema):
     """``rest.*``"""
 
-    prefix = setting(Text(), "/api/v1", "The path that every service is below.", api_prefix)
+    prefix = setting(Text(), "The path that every service is below.", api_prefix, default="/api/v1")
     time_zone = setting(
-        TimeZone(), UTC, "The time zone of the dates in responses, and of what is today."
+        TimeZone(), "The time zone of the dates in responses, and of what is today.", default=UTC
     )
     max_body_size = setting(
         WholeNumber(),
-        65536,
         "The largest request body that is read, in bytes; above it the answer is 413.",
         colander.Range(1024, 2**30),
+        default=65536,
     )
 
 
@@ -143,11 +144,11 @@ def answering(view: Any) -> Any:
     """
 
     @functools.wraps(view)
-    def answer(request: Any) -> Any:
+    def answered(request: Any) -> Any:
         value = view(request)
-        return value if isinstance(value, Response) else rendering.answer(request, value)
+        return value if isinstance(value, Response) else rendering.json_response(request, value)
 
-    return answer
+    return answered
 
 
 def load_context(request: Any, **_options: Any) -> None:
@@ -257,26 +258,33 @@ def documented(view: Any, _info: Any) -> Any:
 documented.options = DOCUMENTATION  # type: ignore[attr-defined]  # Pyramid's protocol
 
 
-def add_rest_service(config: Any, service: Service, *, prefix: str | None = None) -> None:
+def add_rest_service(
+    config: Any, service: Service, *, path: str | None = None, prefix: str | None = None
+) -> None:
     """Register a service (a directive).
 
     Two services on one path are a configuration conflict that names both.
 
+    :param path: its path in this application, such as one that a setting has; else its own
     :param prefix: the path that it is below; that of the API by default
     :raises ConfigurationError: the schema of a view is none, looks where nobody reads, or, when the
         configuration is carried out, cannot be bound
     """
+    if path is not None:
+        # Not the service's own: the process may have two applications.
+        service = copy.copy(service)
+        service.path = path
     for method, _view, options in service.definitions:
         _check_schema(f"{method} of {service.name}", options.get("schema"))
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
     methods = allowed(service.defined_methods)
-    path = prefix + re.sub(r"{[^}]*}", "{}", service.path)
+    place = prefix + re.sub(r"{[^}]*}", "{}", service.path)
     introspectable = config.introspectable("services", service.name, service.path, "service")
     introspectable.update(service=service, path=prefix + service.path)
     # A deferred node may want settings of a plugin that is included later.
     bind_all = functools.partial(_bind_all, config.registry, service)
-    config.action(("rest service", path), bind_all, introspectables=(introspectable,))
+    config.action(("rest service", place), bind_all, introspectables=(introspectable,))
     with config.route_prefix_context(prefix):
         config.add_cornice_service(service)
     config.add_view(

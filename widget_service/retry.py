@@ -48,10 +48,10 @@ class RetrySettings(colander.MappingSchema):
 
     attempts = setting(
         WholeNumber(),
-        3,
         "How often a request that writes is tried that another one was in the way of, before it "
         "is answered 503.",
         colander.Range(1, 100),
+        default=3,
     )
 
 

@@ -17,7 +17,20 @@ from widget_service.cli import CommandError
 
 NAME = re.compile(r"[a-z][a-z0-9]{1,29}")
 # What a plugin of that name would shadow, or be shadowed by, whatever is installed.
-TAKEN = frozenset({"widget_service", "auth", "widgets", "docs", "tests", "alembic", "gadgets"})
+PACKAGES = {"widget_service", "auth", "widgets", "docs", "tests", "alembic", "gadgets"}
+# What its own modules call something else.
+NAMES = {
+    "base",
+    "collection",
+    "conflict",
+    "listing",
+    "mapped",
+    "page",
+    "request",
+    "schemas",
+    "show",
+}
+TAKEN = frozenset(PACKAGES | NAMES)
 
 
 def run(_registry: Any, args: argparse.Namespace) -> None:

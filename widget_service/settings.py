@@ -3,7 +3,9 @@
 A module, core or plugin, declares its settings in its includeme::
 
     class PageSettings(colander.MappingSchema):
-        per_page = setting(WholeNumber(), 10, "Items on a page.", colander.Range(1, 1000))
+        per_page = setting(
+            WholeNumber(), "Items on a page.", colander.Range(1, 1000), default=10
+        )
 
     values = config.declare_settings("pages", PageSettings())
     values.per_page
@@ -51,18 +53,18 @@ class StartupError(Exception):
 
 def setting(
     typ: Any,
-    default: Any,
     help_text: str,
     validator: Any = None,
     *,
+    default: Any,
     secret: bool | Callable[[str], str] = False,
     sample: Callable[[], str] | None = None,
 ) -> colander.SchemaNode:
     """Declare one setting of a schema.
 
     :param typ: a strict type, such as those of :mod:`widget_service.fields`
-    :param default: the typed value where nobody sets it; ``colander.required`` for none
     :param help_text: one line for the operator
+    :param default: the typed value where nobody sets it; ``colander.required`` for none
     :param secret: never show the value, or only what this function makes of it
     :param sample: makes a value for a sample .ini file, where the default does not do
     """
@@ -99,39 +101,37 @@ class CheckSettings(colander.MappingSchema):
 
     foreign = setting(
         Listed(Text()),
-        (),
         "Prefixes of settings that another library reads in registry.settings, as text that nobody "
         "checks.",
+        default=(),
     )
 
 
 class PyramidSettings(colander.MappingSchema):
     """``pyramid.*``: Pyramid's own."""
 
-    includes = setting(Listed(Text()), (), "The plugins, in any order.")
+    includes = setting(Listed(Text()), "The plugins, in any order.", default=())
     tweens = setting(
         Listed(Text()),
-        (),
         "Every tween, outermost first, instead of the plugins'.",
         importable,
+        default=(),
     )
-    csrf_trusted_origins = setting(Listed(Text()), (), "Pyramid's; nothing here reads it.")
-    default_locale_name = setting(Text(), "en", "Pyramid's; every text here is in English.")
-    debug_all = setting(Flag(), default=False, help_text="All of the debug_ settings.")
+    csrf_trusted_origins = setting(Listed(Text()), "Pyramid's; nothing here reads it.", default=())
+    default_locale_name = setting(Text(), "Pyramid's; every text here is in English.", default="en")
+    debug_all = setting(Flag(), "All of the debug_ settings.", default=False)
     debug_authorization = setting(
-        Flag(), default=False, help_text="Log each permission check, with its reason."
+        Flag(), "Log each permission check, with its reason.", default=False
     )
-    debug_notfound = setting(Flag(), default=False, help_text="Log each URL that is nobody's.")
-    debug_routematch = setting(Flag(), default=False, help_text="Log which route each URL matches.")
-    reload_all = setting(Flag(), default=False, help_text="All of the reload_ settings.")
-    reload_templates = setting(
-        Flag(), default=False, help_text="Read a template again when it has changed."
-    )
+    debug_notfound = setting(Flag(), "Log each URL that is nobody's.", default=False)
+    debug_routematch = setting(Flag(), "Log which route each URL matches.", default=False)
+    reload_all = setting(Flag(), "All of the reload_ settings.", default=False)
+    reload_templates = setting(Flag(), "Read a template again when it has changed.", default=False)
     reload_assets = setting(
-        Flag(), default=False, help_text="Look again which files there are, on each request."
+        Flag(), "Look again which files there are, on each request.", default=False
     )
     prevent_http_cache = setting(
-        Flag(), default=False, help_text="Ignore the caching headers that views ask for."
+        Flag(), "Ignore the caching headers that views ask for.", default=False
     )
 
 

@@ -45,7 +45,7 @@ import webtest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from widget_service import migrations
+from widget_service import migrations, settings
 from widget_service.db import Base
 
 # Who writes a plugin sees what differs where one of its assertions fails.
@@ -94,6 +94,11 @@ class Client(webtest.TestApp):
         """The application's registry."""
         return self.app.registry
 
+    @property
+    def prefix(self) -> str:
+        """The path that the API is below, such as ``/api/v1``."""
+        return str(settings.of(self.registry, "rest").prefix)
+
     def with_token(self, token: str) -> Client:
         """The same application, asked with this token."""
         return Client(self.app, token=token)
@@ -101,13 +106,13 @@ class Client(webtest.TestApp):
     def log_in(self, email: str, password: str = PASSWORD) -> Client:
         """The same application, asked by this user, with a new token."""
         fields = {"email": email, "password": password}
-        token = self.post("/api/v1/auth/login", fields).json["access_token"]
-        public_id = self.with_token(token).get("/api/v1/auth/user").json["public_id"]
-        return Client(self.app, Account(email, public_id, token))
+        token = self.post(f"{self.prefix}/auth/login", fields).json["access_token"]
+        user = self.with_token(token).get(f"{self.prefix}/auth/user").json
+        return Client(self.app, Account(email, user["public_id"], token))
 
     def sign_up(self, email: str, password: str = PASSWORD, *, admin: bool = False) -> Client:
         """The same application, asked by a new user."""
-        self.post("/api/v1/auth/register", {"email": email, "password": password})
+        self.post(f"{self.prefix}/auth/register", {"email": email, "password": password})
         if admin:
             run(self.registry, "promote", email=email)
         return self.log_in(email, password)

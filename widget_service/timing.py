@@ -19,9 +19,9 @@ class TimingSettings(colander.MappingSchema):
 
     header = setting(
         Flag(),
-        default=False,
-        help_text="Tell every client, in the header Server-Timing, how many milliseconds an answer "
+        "Tell every client, in the header Server-Timing, how many milliseconds an answer "
         "took and how many SQL statements.",
+        default=False,
     )
 
 

@@ -28,6 +28,13 @@ def test_it_is_valid_as_the_swagger_document_is(client):
     validate(openapi)
 
 
+def test_it_is_valid_where_nothing_is_documented(registry):
+    documents = registry().documents
+    assert documents.swagger["paths"] == documents.openapi["paths"] == {}
+    validate(documents.swagger)
+    validate(documents.openapi)
+
+
 def test_it_has_the_same_operations_statuses_and_headers(client):
     swagger, openapi = map(operations, fetch(client))
     assert swagger.keys() == openapi.keys()

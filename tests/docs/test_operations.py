@@ -6,7 +6,7 @@ import pytest
 from pyramid.authorization import Allow, Everyone
 from pyramid.security import NO_PERMISSION_REQUIRED
 
-from widget_service.answers import answer
+from widget_service.answers import response_key
 from widget_service.docs.operations import plain_path
 from widget_service.fields import Text
 from widget_service.principals import Authenticated
@@ -240,7 +240,8 @@ def test_it_prefers_what_a_service_says_itself(registry):
 def test_it_adds_no_header_to_an_answer_that_has_its_own(registry):
     class Slow(colander.MappingSchema):
         header = colander.MappingSchema(
-            name="header", children=[answer(Text(), "When to look again.", name="Retry-After")]
+            name="header",
+            children=[response_key(Text(), "When to look again.", name="Retry-After")],
         )
 
     made = service(response_schemas={"503": Slow(description="Busy.")})

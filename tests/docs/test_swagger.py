@@ -13,7 +13,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 
 import widget_service
 from widget_service import fields
-from widget_service.answers import answer
+from widget_service.answers import response_key
 from widget_service.bodies import FORM, JSON, MULTIPART
 from widget_service.rest import Service
 
@@ -217,12 +217,12 @@ def test_it_splits_a_docstring_into_summary_and_description(registry):
 
 def test_it_shares_equal_schemas_and_numbers_unequal_ones_of_one_name(registry):
     class Thing(colander.MappingSchema):
-        name = answer(fields.Text())
+        name = response_key(fields.Text())
 
     first = Thing
 
     class Thing(colander.MappingSchema):  # as in another plugin
-        number = answer(fields.WholeNumber())
+        number = response_key(fields.WholeNumber())
 
     made = Service("things", "/things")
 

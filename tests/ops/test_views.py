@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from widget_service.channels import DRAINING
 from widget_service.ops.health import BEHIND, UNREACHABLE
 from widget_service.testing import PLUGINS, Client, application, ini_text
 
@@ -53,7 +54,7 @@ def test_it_is_ready_as_long_as_the_database_can_serve(own, statement, answer):
 
 
 def test_it_is_not_ready_when_the_server_is_about_to_stop(own):
-    own.extra_environ["widget_service.draining"] = True
+    own.extra_environ[DRAINING] = True
     assert readiness(own) == (503, "The process is about to stop.")
     assert own.get(ALIVE).json == {"message": "alive"}
 

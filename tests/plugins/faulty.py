@@ -67,6 +67,7 @@ FAULTS = {
     "bad": raised(httpexceptions.HTTPBadRequest("That is bad.", headers={"X-Kept": "yes"})),
     "throttled": raised(httpexceptions.HTTPTooManyRequests(headers={"Retry-After": "7"})),
     "csrf": raised(BadCSRFToken()),
+    "forbidden_by_view": raised(errors.Forbidden("Not yours.")),
     "failure": raised(errors.Failure("No.")),
     "conflict": raised(errors.Conflict("Taken.")),
     "absent": raised(errors.NotFound("None.", {"X-Kept": "yes"})),

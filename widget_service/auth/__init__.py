@@ -13,9 +13,9 @@ from widget_service.auth import (
     hashing,
     keys,
     passwords,
-    routes,
     security,
     settings,
+    views,
 )
 
 
@@ -30,5 +30,14 @@ def includeme(config: Any) -> None:
     config.include(keys)
     config.include(security)
     config.include(audit)
-    config.include(routes)
+    config.add_rest_service(views.register)
+    config.add_rest_service(views.login)
+    config.add_rest_service(views.user)
+    config.add_rest_service(views.logout)
+    config.add_rest_service(views.session_list)
+    config.add_rest_service(views.password)
+    ring = config.registry.keys
+    if ring is not None and ring.public:
+        # Where others look for it (RFC 8615), outside of the prefix.
+        config.add_rest_service(views.jwks, prefix="")
     config.include(commands)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from widget_service import events
 from widget_service.auth.events import UserRegistered
 from widget_service.auth.models import BlacklistedToken, IssuedToken, User
-from widget_service.db import utc_now
+from widget_service.db import first, utc_now
 from widget_service.emails import email_key
 from widget_service.errors import Conflict
 
@@ -48,8 +48,7 @@ def find_login(rows: Rows, email: str) -> Row[Any] | None:
     """The account with this address: its ``public_id``, ``admin``, ``password_hash``,
     ``password_version`` and ``disabled``.
     """
-    found = rows(_BY_KEY, {"key": email_key(email)})
-    return found[0] if found else None
+    return first(rows(_BY_KEY, {"key": email_key(email)}))
 
 
 def find_identity(rows: Rows, sub: str, jti: str) -> Row[Any] | None:
@@ -57,8 +56,7 @@ def find_identity(rows: Rows, sub: str, jti: str) -> Row[Any] | None:
 
     None where the account is gone or disabled.
     """
-    found = rows(_IDENTITY, {"sub": sub, "jti": jti})
-    return found[0] if found else None
+    return first(rows(_IDENTITY, {"sub": sub, "jti": jti}))
 
 
 def taken(email: str) -> Conflict:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import colander
 
 from widget_service import settings
-from widget_service.auth.settings import ADVICE, ASYMMETRIC, SYMMETRIC, key
+from widget_service.auth.settings import ADVICE, ASYMMETRIC, SYMMETRIC, no_placeholder
 
 PEM = "-----BEGIN "
 # RFC 7518, 3.3.
@@ -134,7 +134,7 @@ def _secret(text: str, algorithm: str, name: str, which: str = "") -> str:
     if len(text.encode("utf-8")) < least:
         raise KeyRefused(name, f"{which}must have at least {least} bytes; {ADVICE}")
     try:
-        key(colander.SchemaNode(colander.String()), text)
+        no_placeholder(colander.SchemaNode(colander.String()), text)
     except colander.Invalid as error:
         raise KeyRefused(name, f"{which}{error.msg}") from None
     return text

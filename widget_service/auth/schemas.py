@@ -7,7 +7,7 @@ from typing import Any
 import colander
 
 from widget_service import settings
-from widget_service.answers import answer
+from widget_service.answers import response_key
 from widget_service.emails import email_key
 from widget_service.fields import Flag, Text, WholeNumber, field, shown
 
@@ -30,7 +30,7 @@ class Email(Text):
         return text
 
 
-def password(node: Any, value: str) -> None:
+def valid_password(node: Any, value: str) -> None:
     """:raises colander.Invalid: empty, too long, or not text that every system can store"""
     try:
         length = len(value.encode("utf-8"))
@@ -45,12 +45,12 @@ def password(node: Any, value: str) -> None:
 
 
 @colander.deferred
-def new_password(_node: Any, kw: dict[str, Any]) -> Any:
+def valid_new_password(_node: Any, kw: dict[str, Any]) -> Any:
     """The rules of a password that is chosen now: the operator's on top."""
     shortest = settings.of(kw["registry"], "auth").password_min_length
 
     def validate(node: Any, value: str) -> None:
-        password(node, value)
+        valid_password(node, value)
         if len(value) < shortest:
             text = f"The password must have at least {shortest} characters"
             raise colander.Invalid(node, text)
@@ -60,20 +60,22 @@ def new_password(_node: Any, kw: dict[str, Any]) -> Any:
 
 class _Login(colander.MappingSchema):
     email = field(Email(), title="E-mail", format="email", example="user@example.com")
-    password = field(Text(), password, title="Password", format="password", example="123456")
+    password = field(Text(), valid_password, title="Password", format="password", example="123456")
 
 
 class _Registration(colander.MappingSchema):
     email = field(Email(), title="E-mail", format="email", example="user@example.com")
-    password = field(Text(), new_password, title="Password", format="password", example="123456")
+    password = field(
+        Text(), valid_new_password, title="Password", format="password", example="123456"
+    )
 
 
 class _PasswordChange(colander.MappingSchema):
     current_password = field(
-        Text(), password, title="Current password", format="password", example="123456"
+        Text(), valid_password, title="Current password", format="password", example="123456"
     )
     new_password = field(
-        Text(), new_password, title="New password", format="password", example="123456"
+        Text(), valid_new_password, title="New password", format="password", example="123456"
     )
 
 
@@ -96,11 +98,11 @@ class Registration(colander.MappingSchema):
 
 
 class _Token(colander.MappingSchema):
-    status = answer(Text())
-    message = answer(Text())
-    access_token = answer(Text(), "A JSON Web Token (RFC 7519).")
-    token_type = answer(Text(), "Always bearer (RFC 6750).")
-    expires_in = answer(WholeNumber(), "Seconds.")
+    status = response_key(Text())
+    message = response_key(Text())
+    access_token = response_key(Text(), "A JSON Web Token (RFC 7519).")
+    token_type = response_key(Text(), "Always bearer (RFC 6750).")
+    expires_in = response_key(WholeNumber(), "Seconds.")
 
 
 class Token(colander.MappingSchema):
@@ -110,13 +112,13 @@ class Token(colander.MappingSchema):
 
 
 class _User(colander.MappingSchema):
-    email = answer(Text())
-    public_id = answer(Text(), "A UUID.")
-    admin = answer(Flag())
-    registered_on = answer(Text())
-    registered_on_iso8601 = answer(Text())
-    token_expires_in = answer(Text(), "[N days, ]HH:MM:SS")
-    token_expires_at = answer(Text(), "ISO 8601.")
+    email = response_key(Text())
+    public_id = response_key(Text(), "A UUID.")
+    admin = response_key(Flag())
+    registered_on = response_key(Text())
+    registered_on_iso8601 = response_key(Text())
+    token_expires_in = response_key(Text(), "[N days, ]HH:MM:SS")
+    token_expires_at = response_key(Text(), "ISO 8601.")
 
 
 class CurrentUser(colander.MappingSchema):
@@ -126,12 +128,14 @@ class CurrentUser(colander.MappingSchema):
 
 
 class _Session(colander.MappingSchema):
-    id = answer(Text(), "The jti of the token.")
-    issued_at = answer(Text(), "ISO 8601.")
-    expires_at = answer(Text(), "ISO 8601.")
-    address = answer(Text(), "Where the login came from; empty where the server does not know.")
-    user_agent = answer(Text(), "What the client called itself.")
-    current = answer(Flag(), "Is it the token of this request?")
+    id = response_key(Text(), "The jti of the token.")
+    issued_at = response_key(Text(), "ISO 8601.")
+    expires_at = response_key(Text(), "ISO 8601.")
+    address = response_key(
+        Text(), "Where the login came from; empty where the server does not know."
+    )
+    user_agent = response_key(Text(), "What the client called itself.")
+    current = response_key(Flag(), "Is it the token of this request?")
 
 
 class _SessionSequence(colander.SequenceSchema):
@@ -139,7 +143,7 @@ class _SessionSequence(colander.SequenceSchema):
 
 
 class _Sessions(colander.MappingSchema):
-    total_items = answer(WholeNumber(), "How many there are, shown or not.")
+    total_items = response_key(WholeNumber(), "How many there are, shown or not.")
     sessions = _SessionSequence(description="The current one first, then the newest.")
 
 

@@ -36,60 +36,63 @@ class AuthSettings(colander.MappingSchema):
     """``auth.*``"""
 
     realm = setting(
-        Text(), "registered_users@mydomain.com", "The realm of what every user may do.", quotable
+        Text(),
+        "The realm of what every user may do.",
+        quotable,
+        default="registered_users@mydomain.com",
     )
     admin_realm = setting(
         Text(),
-        "admin_users@mydomain.com",
         "The realm of what only administrators may do.",
         quotable,
+        default="admin_users@mydomain.com",
     )
     password_min_length = setting(
         WholeNumber(),
-        1,
         "The shortest password that registration takes, in characters.",
         colander.Range(1, 1024),
+        default=1,
     )
     accept_published_key = setting(
         Flag(),
+        "Sign with the key of development.ini, which everybody can read.",
         default=False,
-        help_text="Sign with the key of development.ini, which everybody can read.",
     )
     purge_batch = setting(
         WholeNumber(),
-        100,
         "How many expired rows each logout and each login removes at the most.",
         colander.Range(1, 10_000),
+        default=100,
     )
+    # On one processor it has its half of what everybody wants; two would have two thirds.
     hash_concurrency = setting(
         WholeNumber(),
-        # On one processor it has its half of what everybody wants; two would have two thirds.
-        1,
         "How many passwords are hashed at a time, in threads of their own.",
         colander.Range(1, 1000),
+        default=1,
     )
     hash_queue = setting(
         WholeNumber(),
-        1,
         "How many more requests wait for that, each with a thread of the server; then it is 503. "
         "Keep hash_concurrency and hash_queue together below the threads of the server.",
         colander.Range(0, 10_000),
+        default=1,
     )
     hash_wait = setting(
         WholeNumber(),
-        2,
         "How long a request waits for that before it is answered 503, in seconds.",
         colander.Range(0, 600),
+        default=2,
     )
 
 
-def key_id(node: Any, value: str) -> None:
+def valid_key_id(node: Any, value: str) -> None:
     """:raises colander.Invalid: ``value`` cannot be the name of a key"""
     if not KEY_ID.fullmatch(value):
         raise colander.Invalid(node, "must be at most 64 ASCII letters, digits, and . _ ~ -")
 
 
-def key(node: Any, value: str) -> None:
+def no_placeholder(node: Any, value: str) -> None:
     """:raises colander.Invalid: ``value`` is a placeholder"""
     if len(set(value)) < MINIMUM_VARIETY or PLACEHOLDER.search(value):
         raise colander.Invalid(node, f"is a placeholder; {ADVICE}")
@@ -100,43 +103,48 @@ class TokenSettings(colander.MappingSchema):
 
     private_key = setting(
         Text(),
-        colander.required,
         "The key that signs tokens: a secret text or, for EdDSA, ES256 and RS256, a private key "
         "in PEM; secret.",
-        key,
+        no_placeholder,
+        default=colander.required,
         secret=True,
         sample=lambda: secrets.token_urlsafe(48),
     )
     key_id = setting(
-        Text(), "", "The name of that key, which new tokens have in their header as kid.", key_id
+        Text(),
+        "The name of that key, which new tokens have in their header as kid.",
+        valid_key_id,
+        default="",
     )
     verification_keys = setting(
         Text(),
-        "",
         "Keys that verify tokens as well, such as those that signed until now, each on lines of "
         "its own: KID: KEY, or KID ALGORITHM: KEY for another HS algorithm; secret.",
+        default="",
         secret=True,
     )
     algorithm = setting(
         Text(),
-        "HS256",
         "How tokens are signed; EdDSA, ES256 and RS256 need widget_service[asymmetric], and serve "
         "the public keys at /.well-known/jwks.json.",
         colander.OneOf([*SYMMETRIC, *ASYMMETRIC]),
+        default="HS256",
     )
-    issuer = setting(Text(), "", "The iss of tokens, which they then must have (RFC 7519, 4.1.1).")
-    audience = setting(Text(), "", "The aud of tokens, likewise (RFC 7519, 4.1.3).")
+    issuer = setting(
+        Text(), "The iss of tokens, which they then must have (RFC 7519, 4.1.1).", default=""
+    )
+    audience = setting(Text(), "The aud of tokens, likewise (RFC 7519, 4.1.3).", default="")
     expiration = setting(
         WholeNumber(),
-        3600,
         "How long a token lives, in seconds.",
         colander.Range(1, 10 * 366 * 86400),
+        default=3600,
     )
     leeway = setting(
         WholeNumber(),
-        10,
         "How far the clock of another server may run ahead, in seconds.",
         colander.Range(0, 300),
+        default=10,
     )
 
 
@@ -146,23 +154,28 @@ class PasswordSettings(colander.MappingSchema):
     unknown = "preserve"
 
     schemes = setting(
-        Listed(Text()), ("argon2",), "The hashes that are accepted; the first one makes new ones."
+        Listed(Text()),
+        "The hashes that are accepted; the first one makes new ones.",
+        default=("argon2",),
     )
     deprecated = setting(
         Listed(Text()),
-        ("auto",),
         "The hashes that are replaced when somebody logs in; auto: all but the first scheme's.",
+        default=("auto",),
     )
     # Of the five that OWASP's Password Storage Cheat Sheet has for Argon2id, all as hard to attack,
     # the one with the least memory, which is the fastest too: a system takes long to hand it out.
     argon2__time_cost = setting(
-        WholeNumber(), 5, "Argon2id: passes over the memory.", colander.Range(1, 1000)
+        WholeNumber(), "Argon2id: passes over the memory.", colander.Range(1, 1000), default=5
     )
     argon2__memory_cost = setting(
-        WholeNumber(), 7168, "Argon2id: memory of one hash, in KiB.", colander.Range(8, 2**24)
+        WholeNumber(),
+        "Argon2id: memory of one hash, in KiB.",
+        colander.Range(8, 2**24),
+        default=7168,
     )
     argon2__parallelism = setting(
-        WholeNumber(), 1, "Argon2id: threads of one hash.", colander.Range(1, 64)
+        WholeNumber(), "Argon2id: threads of one hash.", colander.Range(1, 64), default=1
     )
 
 

@@ -46,7 +46,6 @@ password = _service("password", Credentials)
 jwks = Service(
     "auth.jwks",
     "/.well-known/jwks.json",
-    pyramid_route="auth.jwks",
     description="Public keys",
     documented=False,
     permission=NO_PERMISSION_REQUIRED,

@@ -16,10 +16,3 @@ def print_swagger(registry: Any, _args: argparse.Namespace) -> None:
         "basePath": settings.of(registry, "rest").prefix,
     }
     print(json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True))
-
-
-def includeme(config: Any) -> None:
-    """Add the command."""
-    config.add_command(
-        "print-swagger", print_swagger, help="print the Swagger 2.0 document", unmigrated=True
-    )

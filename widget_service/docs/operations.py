@@ -17,7 +17,7 @@ from pyramid.request import Request
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import bodies, rest
-from widget_service.answers import Bare, Challenge, Patience, Validation, answer
+from widget_service.answers import Bare, Challenge, Patience, Validation, response_key
 from widget_service.fields import Text
 from widget_service.principals import UNDECLARED, for_everyone, for_users
 
@@ -50,8 +50,10 @@ HEADERS: dict[str, type[colander.MappingSchema]] = {
 class Preconditions(colander.MappingSchema):
     """Request headers of an operation that calls ``check_preconditions``."""
 
-    if_match = answer(Text(), "Only if this is its ETag.", name="If-Match", missing=colander.drop)
-    if_none_match = answer(
+    if_match = response_key(
+        Text(), "Only if this is its ETag.", name="If-Match", missing=colander.drop
+    )
+    if_none_match = response_key(
         Text(), "Only if this is not its ETag.", name="If-None-Match", missing=colander.drop
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
 import colander
 
@@ -15,27 +14,27 @@ from widget_service.settings import setting
 class DocsSettings(colander.MappingSchema):
     """``docs.*``"""
 
-    title = setting(Text(), "Widget service", "The title of the documentation.")
+    title = setting(Text(), "The title of the documentation.", default="Widget service")
     version = setting(
-        Text(), version("widget_service"), "The version of the API; that of the package by default."
+        Text(),
+        "The version of the API; that of the package by default.",
+        default=version("widget_service"),
     )
     description = setting(
         Text(),
-        "Widgets that everybody with an account may see, and administrators may change. "
-        "Register or log in, and send the token as a bearer token.",
         "The text below the title, in Markdown.",
+        default="Widgets that everybody with an account may see, and administrators may change. "
+        "Register or log in, and send the token as a bearer token.",
     )
     ui_path = setting(
-        Text(), "/ui", "The path of the documentation's page, below rest.prefix.", api_prefix
+        Text(),
+        "The path of the documentation's page, below rest.prefix.",
+        api_prefix,
+        default="/ui",
     )
     asset_max_age = setting(
         WholeNumber(),
-        86400,
         "How long a browser keeps the page's scripts and styles, in seconds.",
         colander.Range(0, 366 * 86400),
+        default=86400,
     )
-
-
-def includeme(config: Any) -> None:
-    """Declare them."""
-    config.declare_settings("docs", DocsSettings())

@@ -51,6 +51,8 @@ def build(registry: Any, values: Any) -> Json:
             swagger={"tags": list(_tags(services)), "securityDefinitions": {SECURITY: BEARER}},
         )
     )
+    # Without any service there is no key.
+    document.setdefault("paths", {})
     document["definitions"] = {}
     for path, item in document["paths"].items():
         item["parameters"] = [

@@ -20,9 +20,10 @@ from widget_service.rest import Service
 Public = partial(Service, permission=NO_PERMISSION_REQUIRED, documented=False)
 
 root = Public("docs.root", "/")
-prefix = Public("docs.prefix", "", pyramid_route="docs.prefix")
 swagger_json = Public("docs.swagger", "/swagger.json")
 openapi_json = Public("docs.openapi", "/openapi.json")
+# Its path is the prefix itself, without a slash.
+prefix = Public("docs.prefix", "/prefix")
 # Their paths follow the setting docs.ui_path.
 ui = Public("docs.ui", "/ui")
 asset = Public("docs.asset", "/static/{file}")

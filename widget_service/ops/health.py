@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import migrating
-
-# Runs a statement that only reads, such as Request.read.
-Read = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
+from widget_service.db import Rows
 
 UNREACHABLE = "The database does not answer."
 BEHIND = "The database is not up to date."
@@ -26,7 +22,7 @@ class Health:
         self._registry = registry
         self._is_behind = lru_cache(16)(lambda current: _is_behind(registry, current))
 
-    def complaint(self, read: Read) -> str | None:
+    def complaint(self, read: Rows) -> str | None:
         """Why the database cannot serve this process; None when it can."""
         try:
             self._registry.database.file.check()

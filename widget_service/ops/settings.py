@@ -22,28 +22,23 @@ class OpsSettings(colander.MappingSchema):
 
     alive_path = setting(
         Text(),
-        "/__lbheartbeat__",
         "The path that answers 200 as long as the process answers at all.",
         api_prefix,
+        default="/__lbheartbeat__",
     )
     ready_path = setting(
         Text(),
-        "/__heartbeat__",
         "The path that answers 503 when requests had better go to another process.",
         api_prefix,
+        default="/__heartbeat__",
     )
     version_path = setting(
-        Text(), "/__version__", "The path that answers which release this is.", api_prefix
+        Text(), "The path that answers which release this is.", api_prefix, default="/__version__"
     )
     metrics_path = setting(
         Text(),
-        "",
         "The path that tells Prometheus how many requests were answered, and in what time; empty "
         "for none. Needs widget_service[metrics].",
         path_or_none,
+        default="",
     )
-
-
-def includeme(config: Any) -> None:
-    """Declare them."""
-    config.declare_settings("ops", OpsSettings())

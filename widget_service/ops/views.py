@@ -12,6 +12,9 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service.errors import RETRY_AFTER, ServiceError
 from widget_service.rest import Service
 
+# Looked up once: to find it reads what is installed.
+VERSION = version("widget_service")
+
 Public = partial(Service, permission=NO_PERMISSION_REQUIRED, documented=False)
 
 # Their paths follow the settings.
@@ -59,7 +62,7 @@ def get_ready(request: Any) -> dict[str, Any]:
 def get_version(request: Any) -> dict[str, Any]:
     """Which release this is."""
     request.response.cache_control = "no-store"
-    return {"name": "widget_service", "version": version("widget_service")}
+    return {"name": "widget_service", "version": VERSION}
 
 
 @metrics.get()

@@ -50,7 +50,7 @@ class Rates(Text):
 
 
 def _rates(text: str, help_text: str) -> colander.SchemaNode:
-    return setting(Rates(), tuple(parse_many(text)), f"{help_text} Empty for no limit.")
+    return setting(Rates(), f"{help_text} Empty for no limit.", default=tuple(parse_many(text)))
 
 
 def storage_url(node: Any, value: str) -> None:
@@ -65,22 +65,22 @@ class ThrottleSettings(colander.MappingSchema):
 
     storage = setting(
         Text(),
-        "memory://",
         "Where requests are counted: memory:// in one process, redis://HOST:PORT/0 for several.",
         storage_url,
+        default="memory://",
         secret=without_secrets,
     )
     storage_timeout = setting(
         WholeNumber(),
-        500,
         "How long Redis has to answer, in milliseconds.",
         colander.Range(1, 60_000),
+        default=500,
     )
     without_storage = setting(
         Text(),
-        "count",
         "When Redis is away: count, each process for itself; or refuse, with 503.",
         colander.OneOf(("count", "refuse")),
+        default="count",
     )
     login_address = _rates("60/minute", "Logins from one address, successful or not.")
     login_account_address = _rates(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from widget_service.widgets import routes, settings
+from widget_service.widgets import views
+from widget_service.widgets.settings import WidgetsSettings
 
 
 def includeme(config: Any) -> None:
@@ -15,7 +16,7 @@ def includeme(config: Any) -> None:
     config.include("widget_service")
     # Owners are users.
     config.include("widget_service.auth")
-    config.include(settings)
+    config.declare_settings("widgets", WidgetsSettings())
     config.declare_permissions(
         {
             "widgets:read": "list and show widgets",
@@ -25,4 +26,5 @@ def includeme(config: Any) -> None:
         }
     )
     config.add_migrations("widget_service.widgets:migrations")
-    config.include(routes)
+    config.add_rest_service(views.widgets)
+    config.add_rest_service(views.widget)

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from widget_service import events
 from widget_service.auth.models import User
-from widget_service.db import insert_new, utc_now
+from widget_service.db import Rows, first, insert_new, utc_now
 from widget_service.errors import Conflict
-from widget_service.paging import Listing, Rows
+from widget_service.paging import Listing
 from widget_service.widgets.events import WidgetAdded, WidgetDeleted, WidgetUpdated
 from widget_service.widgets.models import Widget
 
@@ -36,8 +36,7 @@ WIDGETS = Listing(Widget.id, _SHOWN)
 
 def find(rows: Rows, name: str) -> Row[Any] | None:
     """The widget as it is shown, or None."""
-    found = rows(_ONE, {"name": name})
-    return found[0] if found else None
+    return first(rows(_ONE, {"name": name}))
 
 
 def lock(session: Session, name: str) -> Widget | None:

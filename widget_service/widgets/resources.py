@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pyramid.authorization import Allow
+from sqlalchemy.orm import Session
 
 from widget_service import settings
-from widget_service.errors import Failure, NotFound
-from widget_service.fields import shown
+from widget_service.db import Rows
+from widget_service.errors import Failure
 from widget_service.principals import Authenticated, Everyone
-from widget_service.resources import Context
+from widget_service.resources import Context, ObjectContext
 from widget_service.widgets import catalogue
 from widget_service.widgets.schemas import illegal_name
 
@@ -26,20 +27,22 @@ class Catalogue(Context):
         return [(Allow, Everyone if anonymous else Authenticated, "widgets:read")]
 
 
-class NamedWidget(Context):
+class NamedWidget(ObjectContext):
     """The widget of a path.
 
     ``found`` is the row that a GET shows, or the object that others change; None for a PUT that
     creates.
     """
 
+    parent = Catalogue
+    missing = "{name} not found in database."
+    creating = ("PUT",)
+
     def __init__(self, request: Any) -> None:
         super().__init__(request)
-        self.__parent__ = Catalogue(request)
         self.typed = request.matchdict["name"]
         # Not str.lower for all: that makes an ASCII k of the Kelvin sign.
         self.name = self.typed.lower() if self.typed.isascii() else self.typed
-        self.found: Any = None
 
     def load(self) -> None:
         """Find the widget.
@@ -48,15 +51,14 @@ class NamedWidget(Context):
         :raises Failure: a PUT that would create one under an illegal name
         """
         wrong = illegal_name(self.name, self.typed)
-        creates = self.request.method == "PUT"
-        if wrong and creates:
-            raise Failure(wrong)
-        if not wrong:
-            self.found = self._find()
-        if self.found is None and not creates:
-            raise NotFound(f"{shown(self.typed)} not found in database.")
+        if wrong:
+            raise Failure(wrong) if self.request.method in self.creating else self.absent()
+        super().load()
 
-    def _find(self) -> Any:
-        if self.request.method in ("GET", "HEAD"):
-            return catalogue.find(self.request.rows, self.name)
-        return catalogue.lock(self.request.dbsession, self.name)
+    def find(self, rows: Rows) -> Any:
+        """The widget with its owner, as it is shown."""
+        return catalogue.find(rows, self.name)
+
+    def lock(self, session: Session) -> Any:
+        """The widget."""
+        return catalogue.lock(session, self.name)

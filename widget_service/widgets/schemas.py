@@ -13,7 +13,7 @@ import idna
 from dateutil import parser as dateutil
 
 from widget_service import settings
-from widget_service.answers import Located, Tagged, answer
+from widget_service.answers import Located, Tagged, response_key
 from widget_service.fields import Flag, Text, field, shown
 from widget_service.rendering import short_date
 from widget_service.widgets.models import NAME_LENGTH, URL_LENGTH
@@ -174,8 +174,8 @@ class Update(colander.MappingSchema):
 
 
 class _Owner(colander.MappingSchema):
-    email = answer(Text())
-    public_id = answer(Text())
+    email = response_key(Text())
+    public_id = response_key(Text())
 
     def after_bind(self, _node: Any, kw: dict[str, Any]) -> None:
         """The documentation does not promise what the operator hides."""
@@ -184,17 +184,17 @@ class _Owner(colander.MappingSchema):
 
 
 class _Widget(colander.MappingSchema):
-    name = answer(Text())
-    info_url = answer(Text())
-    created_at = answer(Text())
-    created_at_iso8601 = answer(Text())
-    created_at_rfc822 = answer(Text())
-    deadline = answer(Text())
-    deadline_iso8601 = answer(Text())
-    deadline_passed = answer(Flag())
-    time_remaining = answer(Text())
+    name = response_key(Text())
+    info_url = response_key(Text())
+    created_at = response_key(Text())
+    created_at_iso8601 = response_key(Text())
+    created_at_rfc822 = response_key(Text())
+    deadline = response_key(Text())
+    deadline_iso8601 = response_key(Text())
+    deadline_passed = response_key(Flag())
+    time_remaining = response_key(Text())
     owner = _Owner()
-    link = answer(Text())
+    link = response_key(Text())
 
 
 class Widget(colander.MappingSchema):
@@ -205,8 +205,8 @@ class Widget(colander.MappingSchema):
 
 
 class _Written(colander.MappingSchema):
-    status = answer(Text())
-    message = answer(Text())
+    status = response_key(Text())
+    message = response_key(Text())
     widget = _Widget()
 
 

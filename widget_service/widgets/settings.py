@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import colander
 
 from widget_service.fields import Flag
@@ -14,11 +12,6 @@ class WidgetsSettings(colander.MappingSchema):
     """``widgets.*``"""
 
     anonymous_read = setting(
-        Flag(), default=False, help_text="Let everybody list and show widgets, without a token."
+        Flag(), "Let everybody list and show widgets, without a token.", default=False
     )
-    show_owner_email = setting(Flag(), default=True, help_text="Show the e-mail of owners.")
-
-
-def includeme(config: Any) -> None:
-    """Declare them."""
-    config.declare_settings("widgets", WidgetsSettings())
+    show_owner_email = setting(Flag(), "Show the e-mail of owners.", default=True)

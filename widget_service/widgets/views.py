@@ -23,12 +23,12 @@ widget = Service(
 @widgets.get(
     permission="widgets:read",
     schema=paging.PageQuery(),
-    response_schemas={"200": paging.page_of(schemas.Widget()["body"], "A page of widgets.")},
+    response_schemas={"200": paging.page_of(schemas.Widget(), "A page of widgets.")},
 )
 def list_widgets(request: Any) -> dict[str, Any]:
     """List the widgets in the order of their creation, with links to the other pages."""
     page = catalogue.WIDGETS.page(request.rows, **request.validated["querystring"])
-    return paging.answer(request, page, widgets.path, _Shower(request))
+    return paging.page_body(request, page, widgets.path, _Shower(request))
 
 
 @widgets.post(

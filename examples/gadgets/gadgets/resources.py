@@ -3,9 +3,8 @@
 from pyramid.authorization import Allow
 
 from gadgets import workshop
-from widget_service.errors import NotFound
 from widget_service.principals import Authenticated
-from widget_service.resources import Context
+from widget_service.resources import Context, ObjectContext
 
 
 class Gadgets(Context):
@@ -13,13 +12,12 @@ class Gadgets(Context):
     __acl__ = ((Allow, Authenticated, "gadgets:read"),)
 
 
-class OneGadget(Gadgets):
-    def load(self):
-        """Called after the permission check: a stranger must not learn what exists."""
-        request, code = self.request, self.request.matchdict["code"]
-        if request.method in ("GET", "HEAD"):
-            self.found = workshop.find(request.rows, code)
-        else:
-            self.found = workshop.lock(request.dbsession, code)
-        if self.found is None:
-            raise NotFound("There is no such gadget.")
+class OneGadget(ObjectContext):
+    parent = Gadgets
+    missing = "There is no such gadget."
+
+    def find(self, rows):
+        return workshop.find(rows, self.request.matchdict["code"])
+
+    def lock(self, session):
+        return workshop.lock(session, self.request.matchdict["code"])

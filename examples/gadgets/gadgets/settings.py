@@ -9,6 +9,9 @@ from widget_service.settings import setting
 class GadgetsSettings(colander.MappingSchema):
     # No more than its column holds.
     max_price = setting(
-        WholeNumber(), 100_000, "What a gadget may cost, in cents.", colander.Range(1, 2**31 - 1)
+        WholeNumber(),
+        "What a gadget may cost, in cents.",
+        colander.Range(1, 2**31 - 1),
+        default=100_000,
     )
-    welcome = setting(Flag(), default=False, help_text="Give every new user a gadget.")
+    welcome = setting(Flag(), "Give every new user a gadget.", default=False)

@@ -3,7 +3,7 @@
 from gadgets import schemas, workshop
 from gadgets.resources import Gadgets, OneGadget
 from widget_service.answers import Empty, Fail, Success
-from widget_service.paging import PageQuery, answer, page_of
+from widget_service.paging import PageQuery, page_body, page_of
 from widget_service.rest import Service
 
 gadgets = Service("gadgets", "/gadgets", tags=["gadgets"], factory=Gadgets)
@@ -17,12 +17,12 @@ def show(row):
 @gadgets.get(
     permission="gadgets:read",
     schema=PageQuery(),
-    response_schemas={"200": page_of(schemas.Shown()["body"], "A page of gadgets.")},
+    response_schemas={"200": page_of(schemas.Shown(), "A page of gadgets.")},
 )
 def list_gadgets(request):
     """List gadgets."""
     page = workshop.GADGETS.page(request.rows, **request.validated["querystring"])
-    return answer(request, page, gadgets.path, show)
+    return page_body(request, page, gadgets.path, show)
 
 
 @gadgets.post(
@@ -55,13 +55,12 @@ def get_gadget(request):
 )
 def put_gadget(request):
     """Change a gadget."""
-    for name, value in request.validated["body"].items():
-        setattr(request.context.found, name, value)
+    workshop.update(request.context.found, **request.validated["body"])
     return {"status": "success", "message": "The gadget was changed."}
 
 
 @gadget.delete(permission="gadgets:write", response_schemas={"204": Empty(description="Deleted.")})
 def delete_gadget(request):
     """Delete a gadget."""
-    request.dbsession.delete(request.context.found)
+    workshop.delete(request.dbsession, request.context.found)
     request.response.status_int = 204

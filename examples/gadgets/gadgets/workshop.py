@@ -5,7 +5,7 @@ from sqlalchemy import bindparam, select
 from gadgets.models import Gadget
 from widget_service import settings
 from widget_service.auth.models import User
-from widget_service.db import insert_new
+from widget_service.db import first, insert_new
 from widget_service.errors import Conflict
 from widget_service.paging import Listing
 
@@ -17,7 +17,7 @@ _ONE = _SHOWN.where(Gadget.code == bindparam("code"))
 
 
 def find(rows, code):
-    return next(iter(rows(_ONE, {"code": code})), None)
+    return first(rows(_ONE, {"code": code}))
 
 
 def lock(session, code):
@@ -27,6 +27,14 @@ def lock(session, code):
 def add(session, maker_id, **fields):
     if not insert_new(session, Gadget, {"maker_id": maker_id, **fields}):
         raise Conflict(f"There is a gadget {fields['code']} already.")
+
+
+def update(gadget, title, price):
+    gadget.title, gadget.price = title, price
+
+
+def delete(session, gadget):
+    session.delete(gadget)
 
 
 def welcome(event):
