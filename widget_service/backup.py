@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
+from widget_service.cli import CommandError
 from widget_service.declarations import SUSPECT
 from widget_service.engines import is_sqlite
 
@@ -32,26 +33,17 @@ WARNING = (
 SERVICE = "backup"
 
 
-class BackupError(Exception):
-    """There is no copy; the text is for the operator."""
-
-
 def backup(registry: Any, args: argparse.Namespace) -> None:
     """The command.
 
     :raises CommandError: the file is there already or cannot be written, or there is nothing to
         copy, or nothing to copy it with
     """
-    # Not above: cli composes the application, and so imports this module.
-    from widget_service.cli import CommandError  # noqa: PLC0415
-
     sqlite = is_sqlite(registry.database.write_engine.url)
     target = Path(args.file)
     try:
         with _new_file(target) as unfinished:
             (_copy_sqlite if sqlite else _dump_postgresql)(registry.database, unfinished)
-    except BackupError as error:
-        raise CommandError(str(error)) from error
     except (OSError, sqlite3.Error) as error:
         raise CommandError(f"{target} cannot be written: {error}") from error
     print(f"{target} has a copy of the database. {WARNING}")
@@ -61,14 +53,14 @@ def backup(registry: Any, args: argparse.Namespace) -> None:
 def _new_file(target: Path) -> Iterator[Path]:
     """A file to write to, which is ``target`` once all went well, and gone otherwise.
 
-    :raises BackupError: there is one already
+    :raises CommandError: there is one already
     """
     if not target.name:
-        raise BackupError(f"{target} is not the name of a file")
+        raise CommandError(f"{target} is not the name of a file")
     unfinished = target.with_name(f"{target.name}.unfinished")
     for each in (target, unfinished):
         if each.exists():
-            raise BackupError(f"{each} is there already, and is not overwritten")
+            raise CommandError(f"{each} is there already, and is not overwritten")
     # For nobody else to read: it has addresses and hashes of passwords.
     os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
@@ -88,11 +80,11 @@ def _copy_sqlite(database: Any, target: Path) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")
         if copy.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,):
             # SQLite makes a file of whatever name it is given; this one is wrong.
-            raise BackupError(f"{database.read_engine.url.database} has nothing to copy")
+            raise CommandError(f"{database.read_engine.url.database} has nothing to copy")
         # It is copied page by page, whatever they have.
         (wrong,) = copy.execute("PRAGMA quick_check(1)").fetchone()
         if wrong != "ok":
-            raise BackupError(f"the database is damaged, see check-database: {wrong}")
+            raise CommandError(f"the database is damaged, see check-database: {wrong}")
 
 
 def _dump_postgresql(database: Any, target: Path) -> None:
@@ -101,7 +93,7 @@ def _dump_postgresql(database: Any, target: Path) -> None:
     if shutil.which("pg_dump") is None:
         command[2] = "--file=FILE"
         text = f"pg_dump is not installed here; where it is, run: {shlex.join(command)}"
-        raise BackupError(text)
+        raise CommandError(text)
     # Not with the arguments: everybody on the machine can see those.
     with _service(connection) as service:
         done = subprocess.run(  # noqa: S603  (a program of the operator's machine, arguments of the .ini)
@@ -112,7 +104,7 @@ def _dump_postgresql(database: Any, target: Path) -> None:
             encoding="utf-8",
         )
     if done.returncode:
-        raise BackupError(f"pg_dump says: {done.stderr.strip()}")
+        raise CommandError(f"pg_dump says: {done.stderr.strip()}")
 
 
 class Connection(NamedTuple):
@@ -154,14 +146,14 @@ def _service(connection: Connection) -> Iterator[dict[str, str]]:
 
     Nobody else may read it, and it is gone in the end.
 
-    :raises BackupError: there is a service already, and libpq takes one
+    :raises CommandError: there is a service already, and libpq takes one
     """
     if not connection.others:
         yield {}
         return
     if connection.has_service:
         names = " and ".join(sorted(connection.others))
-        raise BackupError(f"the database is named by a service: put {names} there, too")
+        raise CommandError(f"the database is named by a service: put {names} there, too")
     with NamedTemporaryFile("w", prefix="pg_service", encoding="utf-8") as file:
         file.write(f"[{SERVICE}]\n")
         file.writelines(f"{name}={value}\n" for name, value in connection.others.items())

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, ForeignKeyConstraint, and_, exists, func, inspect, select
 
+from widget_service.cli import CommandError
 from widget_service.db import Base
 from widget_service.engines import is_sqlite
 from widget_service.row_count import LISTED, ROW_COUNT
@@ -18,9 +19,6 @@ def check(registry: Any, _args: argparse.Namespace) -> None:
 
     :raises CommandError: with everything that is wrong
     """
-    # Not above: cli composes the application, and so imports this module.
-    from widget_service.cli import CommandError  # noqa: PLC0415
-
     found = list(problems(registry))
     if found:
         raise CommandError("\n".join(found))

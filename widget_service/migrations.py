@@ -21,6 +21,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from widget_service import database_file, row_count, settings
+from widget_service.cli import CommandError
 from widget_service.db import Base, UtcDateTime
 from widget_service.engines import is_sqlite, patience
 from widget_service.revisions import folder
@@ -291,9 +292,6 @@ def migrate(registry: Any, down: str | None = None) -> None:
 
     :raises CommandError: there is no such revision, or the database does not play along
     """
-    # Not above: cli composes the application, and so imports this module.
-    from widget_service.cli import CommandError  # noqa: PLC0415
-
     try:
         done = downgrade(registry, down) if down else upgrade(registry)
     except (SQLAlchemyError, AlembicError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, exists, select, update
@@ -13,12 +12,9 @@ from sqlalchemy.orm import Session
 from widget_service import events
 from widget_service.auth.events import UserRegistered
 from widget_service.auth.models import BlacklistedToken, IssuedToken, User
-from widget_service.db import first, utc_now
+from widget_service.db import Rows, first, utc_now
 from widget_service.emails import email_key
 from widget_service.errors import Conflict
-
-# Runs a statement with parameters and answers its rows: Request.rows, or Request.read.
-Rows = Callable[[Any, Mapping[str, Any]], Sequence[Row[Any]]]
 
 # What find_locked finds.
 Locked = Row[int, str, str, int]

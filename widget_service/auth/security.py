@@ -15,6 +15,7 @@ from widget_service import settings
 from widget_service.auth import accounts, tokens
 from widget_service.auth.keys import KeyRefused
 from widget_service.auth.tokens import Claims, TokenRefused
+from widget_service.db import Rows
 from widget_service.principals import (
     ADMINISTRATOR,
     Authenticated,
@@ -130,7 +131,7 @@ def check_again(request: Any) -> None:
         raise HTTPForbidden(result=token_refused(realm, str(refused))) from None
 
 
-def _identity(rows: accounts.Rows, claims: Claims) -> Identity:
+def _identity(rows: Rows, claims: Claims) -> Identity:
     row = accounts.find_identity(rows, claims.sub, claims.jti)
     if row is None:
         raise TokenRefused(tokens.INVALID)

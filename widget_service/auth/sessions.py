@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from widget_service.auth.accounts import Rows
 from widget_service.auth.models import (
     ADDRESS_LENGTH,
     USER_AGENT_LENGTH,
@@ -32,7 +31,14 @@ from widget_service.auth.models import (
     User,
 )
 from widget_service.auth.tokens import Claims
-from widget_service.db import Base, UtcDateTime, insert_new, insert_unless_taken, utc_now
+from widget_service.db import (
+    Base,
+    Rows,
+    UtcDateTime,
+    insert_new,
+    insert_unless_taken,
+    utc_now,
+)
 
 # A list of sessions is for people: whoever has more logs in by a program.
 SHOWN = 100
