@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from pyramid.authorization import ACLHelper
 from pyramid.httpexceptions import HTTPForbidden
 from pyramid.interfaces import ISecurityPolicy
-from pyramid.request import RequestLocalCache
 from zope.interface import implementer
 
 from widget_service import settings
@@ -24,6 +23,7 @@ from widget_service.principals import (
     for_users,
 )
 
+UNKNOWN = object()
 NOT_AN_ADMINISTRATOR = "You are not an administrator"
 
 
@@ -49,8 +49,6 @@ class BearerPolicy:
         self._registry = registry
         self._realms = settings.of(registry, "auth")
         self._acl = ACLHelper()
-        # One look-up a request, however often somebody asks.
-        self._found = RequestLocalCache(self._look_up).get_or_create
 
     def identity(self, request: Any) -> Identity | None:
         """The user; None for a request without a token that counts."""
@@ -89,6 +87,13 @@ class BearerPolicy:
         """No headers: logging out is a request of its own."""
         return []
 
+    def _found(self, request: Any) -> Identity | TokenRefused | None:
+        """One look-up a request, however often somebody asks."""
+        found = getattr(request, "bearer", UNKNOWN)
+        if found is UNKNOWN:
+            found = request.bearer = self._look_up(request)
+        return found  # type: ignore[return-value]
+
     def _look_up(self, request: Any) -> Identity | TokenRefused | None:
         codec = self._registry.codec
         try:
@@ -98,7 +103,7 @@ class BearerPolicy:
             signed = codec.read(token)
             identity = codec.callback(signed.claims, request)
         except TokenRefused as refused:
-            # A fresh one: the traceback of this one refers to the request, and would keep it alive.
+            # A new one: the frames in the traceback of this one know the request, which keeps it.
             return TokenRefused(str(refused))
         # After the look-up: a token that was logged out is that in every spelling.
         return identity if signed.as_issued else TokenRefused(tokens.INVALID)
