@@ -19,7 +19,7 @@ ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referre
 # Somebody who gets a browser to show JSON as a page gains nothing by it.
 JSON = "application/json"
 JSON_POLICY = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-# Nobody but who asked may keep what a token opened (RFC 9111, 5.2.2.5), not even they.
+# No cache may store what a token opened, the client's own included (RFC 9111, 5.2.2.5).
 PRIVATE = ("Cache-Control", "no-store")
 REFUSALS = (401, 403)
 
@@ -29,7 +29,8 @@ class HeadersSettings(colander.MappingSchema):
 
     hsts_max_age = setting(
         WholeNumber(),
-        "How long browsers use https alone once they did, in seconds (RFC 6797); 0 for no matter.",
+        "How long a browser must keep to https after a visit, in seconds (RFC 6797); 0 sends no "
+        "header.",
         colander.Range(0, 10 * 366 * 86400),
         default=0,
     )

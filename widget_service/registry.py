@@ -18,7 +18,7 @@ OF_REQUESTS = (NewRequest, BeforeTraversal, ContextFound, NewResponse)
 class QuietRegistry(Registry):
     """Pyramid's registry; it has listeners where somebody listens to the events of requests."""
 
-    # As of when it was looked for, and what was found: together, as threads may look at once.
+    # The generation and the answer, in one tuple: threads may look at the same time.
     _heard: tuple[int, bool] | None = None
 
     @property

@@ -56,7 +56,7 @@ from widget_service.settings import setting
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-# What is read of a request.
+# The parts of a request that a schema may describe.
 LOCATIONS = {"body", "querystring", "path"}
 
 SURROGATE = re.compile("[\ud800-\udfff]")

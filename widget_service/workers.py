@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 # How often it is logged that requests wait for a thread, in seconds.
 COMPLAINT_INTERVAL = 60.0
-# How long it is looked on how one thread gets on, in seconds: as long as Python lets one compute
-# that another one waits for.
+# How long to watch one thread before others begin, in seconds: as long as Python lets it compute
+# while another one waits.
 TURN = 0.005
 # How much longer a request may compute before others begin beside it. Whoever has stepped aside may
 # have had the processor so far.

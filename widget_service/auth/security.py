@@ -103,7 +103,7 @@ class BearerPolicy:
             signed = codec.read(token)
             identity = codec.callback(signed.claims, request)
         except TokenRefused as refused:
-            # A new one: the frames in the traceback of this one know the request, which keeps it.
+            # A fresh one: the traceback of this one refers to the request, and would keep it alive.
             return TokenRefused(str(refused))
         # After the look-up: a token that was logged out is that in every spelling.
         return identity if signed.as_issued else TokenRefused(tokens.INVALID)

@@ -79,7 +79,7 @@ class Codec:
         """
         self._policy = policy
         self._keys = keys
-        # Without them the header is what it always was.
+        # A key without a name is not in the header.
         kid = keys.keys[0].kid
         self._headers = None if kid is None else {"kid": kid}
         self._named = {"iss": issuer or None, "aud": policy.audience}
