@@ -155,9 +155,18 @@ def not_found(_error: HTTPNotFound, _request: Any) -> Response:
     return respond(404, {"message": NOT_FOUND})
 
 
-def not_allowed(error: HTTPMethodNotAllowed, _request: Any) -> Response:
-    """405 with the methods that are allowed."""
-    return respond(405, {"message": NOT_ALLOWED}, {"Allow": allowed(error.allow or ())})
+def not_allowed(error: HTTPMethodNotAllowed, request: Any) -> Response:
+    """405 with the methods that are allowed; 200 to OPTIONS, which asks for them.
+
+    RFC 9110, 9.3.7: there is no view for it.
+    """
+    headers = {"Allow": allowed(error.allow or ())}
+    if request.method == "OPTIONS":
+        response = Response(status=200)
+        response.content_type = None
+        response.headers.update(headers)
+        return response
+    return respond(405, {"message": NOT_ALLOWED}, headers)
 
 
 def allowed(methods: Any) -> str:

@@ -40,7 +40,6 @@ from pyramid.events import NewRequest
 from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import exception_response
 from pyramid.response import Response
-from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from widget_service import bodies, rendering, settings
@@ -49,7 +48,6 @@ from widget_service.errors import (
     Invalid,
     NotFound,
     PreconditionFailed,
-    allowed,
 )
 from widget_service.fields import Text, TimeZone, WholeNumber
 from widget_service.settings import setting
@@ -278,7 +276,6 @@ def add_rest_service(
         _check_schema(f"{method} of {service.name}", options.get("schema"))
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
-    methods = allowed(service.defined_methods)
     place = prefix + re.sub(r"{[^}]*}", "{}", service.path)
     introspectable = config.introspectable("services", service.name, service.path, "service")
     introspectable.update(service=service, path=prefix + service.path)
@@ -287,12 +284,6 @@ def add_rest_service(
     config.action(("rest service", place), bind_all, introspectables=(introspectable,))
     with config.route_prefix_context(prefix):
         config.add_cornice_service(service)
-    config.add_view(
-        lambda request: _options(request, methods),
-        route_name=service.name,
-        request_method="OPTIONS",
-        permission=NO_PERMISSION_REQUIRED,
-    )
 
 
 def _bind_all(registry: Any, service: Service) -> None:
@@ -321,14 +312,6 @@ def _check_schema(view: str, schema: Any) -> None:
             f"{view}: its schema has {', '.join(sorted(unread))}; what is read of a request is "
             f"{', '.join(sorted(LOCATIONS))}"
         )
-
-
-def _options(request: Any, methods: str) -> Any:
-    """200, empty, with the methods of the resource (RFC 9110, 9.3.7)."""
-    response = request.response
-    response.content_type = None
-    response.headers["Allow"] = methods
-    return response
 
 
 def add_cornice_service(config: Any, service: cornice.Service) -> None:
