@@ -7,8 +7,8 @@ from core import serving
 from plugins.faulty import FAULTS, SECRET
 from pyramid.httpexceptions import HTTPForbidden
 from pyramid.registry import Registry
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from webtest import TestRequest
 
 from widget_service.errors import NOT_FOUND, database_error, forbidden
@@ -218,3 +218,38 @@ def test_it_answers_what_the_policy_says():
     assert response.status_int == 401
     assert response.json == {"message": "Unauthorized"}
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="r"'
+
+
+@pytest.mark.parametrize("action", ["NO ACTION", "RESTRICT"])
+def test_it_says_that_others_refer_to_it_whatever_the_key_says(own_database, action):
+    engine = create_engine(own_database)
+
+    @event.listens_for(engine, "connect")
+    def demand(connection, _record):
+        if engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA foreign_keys = ON")
+
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE one (id int PRIMARY KEY)"))
+        connection.execute(
+            text(f"CREATE TABLE other (one_id int REFERENCES one (id) ON DELETE {action})")
+        )
+        connection.execute(text("INSERT INTO one VALUES (1)"))
+        connection.execute(text("INSERT INTO other VALUES (1)"))
+    with pytest.raises(IntegrityError) as refused, engine.begin() as connection:
+        connection.execute(text("DELETE FROM one"))
+    engine.dispose()
+    assert database_error(refused.value, TestRequest.blank("/")).status_int == 409
+
+
+def test_a_trigger_that_refuses_is_no_foreign_key():
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE one (id int)"))
+        connection.execute(
+            text("CREATE TRIGGER t BEFORE INSERT ON one BEGIN SELECT RAISE(ABORT, 'no'); END")
+        )
+    with pytest.raises(IntegrityError) as refused, engine.begin() as connection:
+        connection.execute(text("INSERT INTO one VALUES (1)"))
+    engine.dispose()
+    assert database_error(refused.value, TestRequest.blank("/")).status_int == 500

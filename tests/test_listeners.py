@@ -4,6 +4,7 @@ import errno
 import logging
 import socket
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -61,14 +62,37 @@ def connect(made):
     return socket.create_connection(("127.0.0.1", made.port), PATIENCE)
 
 
-def test_it_answers_no_more_to_who_does_not_listen(serve):
+def test_it_answers_the_next_request_when_the_client_has_listened(serve):
+    asked = []
+
+    def counting(environ, start_response):
+        asked.append(environ["PATH_INFO"])
+        return application(environ, start_response)
+
+    made = serve(counting)
+    with connect(made) as client:
+        # More than the server reads at once.
+        client.sendall(20 * (GET % b"/large" + b"X: " + b"x" * 1000 + b"\r\n\r\n"))
+        client.sendall(GET % b"/last" + b"Connection: close\r\n\r\n")
+        wait_until(lambda: channel_of(made).is_held)
+        assert asked == ["/large"]
+        received = everything(client)
+    assert received.count(b"HTTP/1.1 200 OK") == 21
+    assert received.count(b"x" * len(LARGE)) == 20
+    assert received.endswith(b"/last")
+
+
+def test_it_ends_a_connection_whose_requests_are_held(serve):
     made = serve(application)
     with connect(made) as client:
         client.sendall(3 * (GET % b"/large" + b"\r\n"))
-        wait_until(lambda: channel_of(made).close_when_flushed)
-        received = everything(client)
-    assert received.count(b"HTTP/1.1 200 OK") == 1
-    assert received.endswith(LARGE)
+        channel = channel_of(made)
+        wait_until(lambda: channel.is_held)
+        with in_two_minutes():
+            wait_until(lambda: not channel.connected)
+    with made.connect() as other:
+        other.request("GET", "/other")
+        assert other.getresponse().read() == b"/other"
 
 
 def test_nobody_keeps_a_thread_by_not_listening(serve):
@@ -104,6 +128,41 @@ def test_it_answers_408_to_a_request_that_takes_long_to_arrive(serve):
     assert received.endswith(b'{"message":"Request Timeout"}')
 
 
+def test_it_answers_408_to_who_falls_silent_in_the_middle(serve):
+    made = serve(application)
+    with connect(made) as client:
+        client.sendall(GET % b"/")
+        wait_until(lambda: channel_of(made).request)
+        with in_two_minutes():
+            assert b" 408 Request Timeout\r\n" in everything(client)
+
+
+def test_it_gives_a_request_behind_a_slow_one_time_to_arrive(serve):
+    gate, begun = threading.Event(), threading.Event()
+
+    def waits(environ, start_response):
+        begun.set()
+        assert gate.wait(PATIENCE)
+        return application(environ, start_response)
+
+    made = serve(waits, channel_timeout="3600")
+    with connect(made) as client:
+        client.sendall(GET % b"/first" + b"\r\n" + GET % b"/second")
+        assert begun.wait(PATIENCE)
+        channel = channel_of(made)
+        wait_until(lambda: channel.request)
+        with in_two_minutes():
+            listeners._hang_up(made.server._listeners[0], 60, time.time())  # noqa: SLF001
+            gate.set()
+            wait_until(lambda: not channel.requests)
+            wait_until(lambda: made.server.workers.is_idle)
+            listeners._hang_up(made.server._listeners[0], 60, time.time())  # noqa: SLF001
+            client.sendall(b"Connection: close\r\n\r\n")
+            received = everything(client)
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert received.endswith(b"/second")
+
+
 def test_it_answers_what_came_before_a_request_that_takes_long_to_arrive(serve):
     gate = threading.Event()
 
@@ -115,9 +174,9 @@ def test_it_answers_what_came_before_a_request_that_takes_long_to_arrive(serve):
     with connect(made) as client:
         client.sendall(GET % b"/first" + b"\r\n" + GET % b"/second")
         wait_until(lambda: channel_of(made).request)
+        gate.set()
+        wait_until(lambda: not channel_of(made).requests)
         with in_two_minutes():
-            wait_until(lambda: not channel_of(made).request)
-            gate.set()
             received = everything(client)
     assert received.startswith(b"HTTP/1.1 200 OK\r\n")
     assert received.index(b"/first") < received.index(b" 408 Request Timeout\r\n")
@@ -142,6 +201,15 @@ def test_it_waits_where_there_is_no_file_for_a_connection(serve, monkeypatch, ca
     assert [record.getMessage() for record in caplog.records] == [
         "nobody else can connect: Too many open files"
     ]
+
+
+def test_it_does_not_try_again_at_once_where_there_is_no_file(serve, monkeypatch):
+    full = OSError(errno.ENFILE, "Too many open files in system")
+    monkeypatch.setattr(wasyncore.dispatcher, "accept", lambda _listener: raising(full))
+    (listener,) = serve(application).server._listeners  # noqa: SLF001  (nothing else shows it)
+    assert listener.readable()
+    assert listener.accept() is None
+    assert not listener.readable()
 
 
 def test_it_lets_others_in_after_one_that_could_not_be(serve, monkeypatch, caplog):
@@ -180,6 +248,7 @@ def test_a_path_is_what_a_proxy_sees(serve, path):
         ("2001:0DB8:0::1", "2001:db8::1"),
         ("64:ff9b::192.0.2.33", "64:ff9b::c000:221"),
         ("192.0.2.9, ::ffff:192.0.2.1", "192.0.2.1"),
+        ("x," * 20_000 + "::ffff:192.0.2.1", "192.0.2.1"),
         ("unknown", "unknown"),
     ],
 )

@@ -372,6 +372,7 @@ def test_it_goes_on_without_a_terminal_where_it_was_begun_with_nohup():
         ({"drain_seconds": "soon"}, "drain_seconds = soon"),
         ({"drain_seconds": "nan"}, "drain_seconds = nan"),
         ({"notice_seconds": "-1"}, "notice_seconds = -1"),
+        ({"request_seconds": "0"}, "request_seconds = 0"),
         ({"trheads": "4"}, "trheads"),
         ({"threads": "many"}, "threads = many: is no whole number"),
         ({"threads": "0"}, "threads = 0: there must be one at least"),

@@ -37,7 +37,7 @@ DRAINING = "widget_service.draining"
 # What is no request line would take waitress's expression the cube of its length, and blanks in a
 # row the square of theirs, in the thread that serves everybody. A field may go on in the next line.
 REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ]+(?: HTTP/[0-9]\.[0-9])?")
-BLANKS = re.compile(rb"(?:(?:\r\n)?[ \t]){16}")
+BLANKS = re.compile(rb"(?:(?:\r\n)?[ \t]){64}")
 # No body, HTTP/1.1 and a path, perhaps with a query, in ASCII.
 ORDINARY = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) ((/[!-\"$->@-~]*)(?:\?([!-\"$-~]*))?) HTTP/1\.1")
 # A client sends the same header fields again and again. Those of so many requests are remembered,
@@ -47,7 +47,7 @@ LARGEST_REMEMBERED = 2048
 MOST_FIELDS = 40
 # Fields that say how to read on.
 FRAMING = {"CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
-# How many bytes of answers may wait for a client that does not listen and asks for more.
+# How many bytes of answers may wait for a client before its next request is answered.
 MOST_UNSENT = 65536
 # The values of that field; empty where they go on in the next line.
 CODINGS = re.compile(rb"^transfer-encoding:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -77,8 +77,12 @@ class Task(WSGITask):
             # did not see.
             environ["PATH_INFO"] = self.request.path
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
-        if forwarded:
-            environ["HTTP_X_FORWARDED_FOR"] = ", ".join(map(_address, forwarded.split(",")))
+        if forwarded and self.channel.adj.trusted_proxy:
+            # What is before the proxies' own a client may have made up, as long as it likes.
+            proxies = self.channel.adj.trusted_proxy_count
+            hops = forwarded.rsplit(",", proxies)
+            hops[-proxies:] = map(_address, hops[-proxies:])
+            environ["HTTP_X_FORWARDED_FOR"] = ",".join(hops)
         if self.channel.server.drain.begun:
             environ[DRAINING] = True
         return environ
@@ -264,20 +268,27 @@ class Channel(HTTPChannel):
     # Waitress's: those that have arrived, and the one that arrives.
     requests: list[Any]
     request: Any
+    # Whether the next one is answered when more of the answers before it has left.
+    is_held = False
 
     def service(self) -> None:
         """Answer the next request, in a thread of the workers."""
         self.server.served.channel = self
-        if self.total_outbufs_len > MOST_UNSENT:
-            # To answer whoever sends requests and hears no answers would fill memory, and then keep
-            # this thread waiting. They get what there is, and may ask again (RFC 9112, 9.3.2).
-            self._drop_requests()
-            return
+        with self.outbuf_lock:
+            # Whoever sends requests and hears no answers would fill memory, and then keep this
+            # thread waiting.
+            self.is_held = self.total_outbufs_len > MOST_UNSENT
+            if self.is_held:
+                return
         try:
             super().service()
             if self.requests:
                 # Sent before it was answered. Somebody has to look on how that gets on.
                 self.server.trigger.pull_trigger()
+            arriving = self.request
+            if arriving:
+                # It was not read on meanwhile.
+                arriving.began = time.time()
         except BaseException:
             # Not an error of the application's, which is answered: an end that it wants to bring
             # about, or a mistake of ours.
@@ -285,13 +296,14 @@ class Channel(HTTPChannel):
             self.server.pull_trigger()
             raise
 
-    def _drop_requests(self) -> None:
-        with self.requests_lock:
-            self.close_when_flushed = True
-            for request in self.requests:
-                request.close()
-            self.requests = []
-        self.server.pull_trigger()
+    def handle_write(self) -> None:
+        """Send what is left, in the thread of the loop; then go on with a request that was held."""
+        super().handle_write()
+        with self.outbuf_lock:
+            goes_on = self.is_held and self.connected and self.total_outbufs_len <= MOST_UNSENT
+            self.is_held = self.is_held and not goes_on
+        if goes_on:
+            self.server.add_task(self)
 
     def give_up(self) -> None:
         """Refuse a request that has not arrived; in the thread of the loop."""

@@ -38,7 +38,8 @@ INTERNAL = "Internal Server Error"
 UNAVAILABLE = "The service is temporarily unavailable. Please try again later."
 REFERENCE = "It refers to something that is not there any more, or something refers to it."
 RETRY_AFTER = "1"
-FOREIGN_KEY_VIOLATION = "23503"
+# PostgreSQL's foreign_key_violation and restrict_violation.
+FOREIGN_KEY_VIOLATIONS = ("23503", "23001")
 
 
 class ServiceError(Exception):
@@ -126,6 +127,10 @@ class Invalid(ServiceError):
     def body(self) -> dict[str, Any]:
         """The validation shape."""
         return {"errors": self.errors, "message": self.message}
+
+
+class WrongPassword(Invalid):
+    """400: the current password is another one than was sent."""
 
 
 def respond(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
@@ -219,17 +224,23 @@ def unavailable(error: Exception, request: Any) -> Response:
 
 def database_error(error: DBAPIError, request: Any) -> Response:
     """503 where it may work later, 409 for what refers to nothing, 500 for a wrong statement."""
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if getattr(error.orig, "sqlstate", None) == FOREIGN_KEY_VIOLATION or (
-        code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
-    ):
+    if _is_of_foreign_key(error.orig):
         log.info("refused by a foreign key: %s", _shown(request))
         return respond(409, {"message": REFERENCE})
     # To SQLite a mistake in a statement is operational, too.
-    mistaken = code == sqlite3.SQLITE_ERROR
+    mistaken = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     if error.connection_invalidated or (isinstance(error, OperationalError) and not mistaken):
         return unavailable(error, request)
     return unexpected(error, request)
+
+
+def _is_of_foreign_key(error: Any) -> bool:
+    if getattr(error, "sqlstate", None) in FOREIGN_KEY_VIOLATIONS:
+        return True
+    # Of ON DELETE RESTRICT it says what it says of a trigger.
+    codes = (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, sqlite3.SQLITE_CONSTRAINT_TRIGGER)
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in codes and str(error) == "FOREIGN KEY constraint failed"
 
 
 def unexpected(error: Exception, request: Any) -> Response:

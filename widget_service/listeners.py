@@ -13,10 +13,10 @@ from waitress.server import BaseWSGIServer
 
 log = logging.getLogger(__name__)
 
-# How long nobody is let in where the process may have no more files, in seconds. Some may be closed
-# meanwhile; to try again at once would take all of the processor.
+# How long nobody is let in where there are no more files or no more memory for it, in seconds. Some
+# may be given back meanwhile; to try again at once would take all of the processor.
 FULL_SECONDS = 1.0
-FULL = (errno.EMFILE, errno.ENFILE)
+FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # How often that is logged, in seconds.
 SAID_SECONDS = 60.0
 
@@ -57,10 +57,17 @@ def _hang_up(listener: Any, request_seconds: float, now: float) -> None:
     """Close the connections that get nowhere: nothing happens on them, a request does not arrive,
     or an answer is not taken.
     """
-    BaseWSGIServer.maintenance(listener, now)
-    silent = now - listener.adj.channel_timeout
-    for channel in [*listener.active_channels.values()]:
-        if channel.will_close or (channel.total_outbufs_len and channel.last_activity < silent):
-            channel.handle_close()
-        elif channel.request and channel.request.began < now - request_seconds:
+    silent, slow = now - listener.adj.channel_timeout, now - request_seconds
+    channels = [*listener.active_channels.values()]
+    for channel in channels:
+        is_silent = channel.last_activity < silent
+        # While others are answered, or answers are sent, it is not read on.
+        arriving = not (channel.requests or channel.total_outbufs_len) and channel.request
+        if arriving and (is_silent or arriving.began < slow):
             channel.give_up()
+        elif channel.total_outbufs_len and is_silent:
+            channel.will_close = True
+    BaseWSGIServer.maintenance(listener, now)
+    for channel in channels:
+        if channel.will_close:
+            channel.handle_close()

@@ -7,7 +7,8 @@ In an .ini file::
     listen = localhost:6543
 
 Every option of waitress's is accepted as it is; where :data:`DEFAULTS` has one, its default is
-another than waitress's own, and that of ``max_request_body_size`` is twice ``rest.max_body_size``.
+another than waitress's own, and that of ``max_request_body_size`` is twice ``rest.max_body_size``,
+or a MiB for an application that has no such setting.
 Three are added:
 
 ``drain_seconds``
@@ -16,7 +17,8 @@ Three are added:
     how long before that the process goes on as ever, while its health check fails already: for
     a load balancer that must hear of it first
 ``request_seconds``
-    how long a client may take to send a request, before it is answered 408
+    how long a client may take to send a request, before it is answered 408, as is one that
+    falls silent for ``channel_timeout`` in the middle of it
 
 One has no effect: ``asyncore_use_poll``, as the loop is another.
 """
@@ -67,6 +69,8 @@ LINGER = 1.0
 TICK = 0.05
 
 LAST_PORT = 65535
+# Up to which body one is received for an application that does not say, in bytes.
+LARGEST_BODY = 2**20
 
 # The last one comes when a terminal is closed, or from somebody who expects a reload.
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -202,12 +206,12 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         raise _cannot_start(global_config, str(error)) from None
 
     def serve(app: Any) -> None:
-        # None where something is around the application: a filter of the .ini file's.
+        # Nothing where it is another application, or a filter of the .ini file's is around ours.
         registry = getattr(app, "registry", None)
-        if registry is not None:
-            # What is a little too large the service refuses itself, with its own answer.
-            largest = settings.of(registry, "rest").max_body_size
-            chosen.setdefault("max_request_body_size", 2 * largest)
+        database = getattr(registry, "database", None)
+        # What is a little too large the service refuses itself, with its own answer.
+        largest = 2 * settings.of(registry, "rest").max_body_size if database else LARGEST_BODY
+        chosen.setdefault("max_request_body_size", largest)
         try:
             server = Server(app, chosen, patience)
         except OSError as error:
@@ -228,9 +232,9 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         # which everybody waits.
         gc.freeze()
         server.run()
-        if registry is not None:
+        if database:
             # SQLite puts everything in its one file when the last connection is closed.
-            registry.database.close()
+            database.close()
 
     return serve
 
@@ -323,12 +327,14 @@ def _named(options: Mapping[str, Any], reason: str) -> str:
 
 def _seconds(options: dict[str, Any], name: str, default: float) -> float:
     text = options.pop(name, default)
+    # No request arrives in no time.
+    least = 1 if name == "request_seconds" else 0
     try:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 <= value <= 3600:  # noqa: PLR2004  (an hour)
-        raise ValueError(f"{name} = {text}: must be a number of seconds, at most 3600")
+    if not least <= value <= 3600:  # noqa: PLR2004  (an hour)
+        raise ValueError(f"{name} = {text}: must be a number of seconds, from {least} to 3600")
     return value
 
 

@@ -313,7 +313,8 @@ def test_it_counts_as_a_guess_with_a_token_only_what_is_one(serve, clock, monkey
     url = "/api/v1/auth/password"
     fields = {"current_password": PASSWORD, "new_password": PASSWORD}
     verify = client.registry.passwords.verify
-    for body in ({}, {"current_password": "guess"}, {"new_password": "x"}):
+    long = {**fields, "current_password": "x" * 2000}
+    for body in ({}, {"current_password": "guess"}, {"new_password": "x"}, long):
         user.put_json(url, body, status=400)
     monkeypatch.setattr(client.registry.passwords, "verify", lambda *_: 1 / 0)
     user.put_json(url, fields, status=500)

@@ -22,7 +22,7 @@ from widget_service.auth.schemas import (
     Sessions,
     Token,
 )
-from widget_service.errors import Invalid, LoginFailed
+from widget_service.errors import LoginFailed, WrongPassword
 from widget_service.rest import Service
 from widget_service.retry import once
 
@@ -197,14 +197,14 @@ def put_password(request: Any) -> dict[str, Any]:
     # As at login, before there is a transaction. The account may be gone since who asks was seen.
     known = account.password_hash if account else None
     if not _verify(request, fields["current_password"], known) or account is None:
-        raise Invalid({"current_password": NOT_CURRENT})
+        raise WrongPassword({"current_password": NOT_CURRENT})
     new_hash = _hash(request, fields["new_password"])
     _log_out_others(request)
     if not accounts.change_password(
         request.dbsession, identity.id, account.password_version, new_hash
     ):
         # Another request that was sent with the same token has changed it since.
-        raise Invalid({"current_password": NOT_CURRENT})
+        raise WrongPassword({"current_password": NOT_CURRENT})
     return {"status": "success", "message": "successfully changed the password"}
 
 

@@ -29,7 +29,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service import bodies, rest, settings
 from widget_service.db import is_unsafe
 from widget_service.emails import email_key
-from widget_service.errors import Invalid, LoginFailed, ServiceError
+from widget_service.errors import LoginFailed, ServiceError, WrongPassword
 from widget_service.retry import once
 from widget_service.throttle.limiting import Count, Exceeded, Standing, TooManyRequests, fields
 from widget_service.throttle.schemas import TooMany
@@ -85,8 +85,6 @@ def _write(view: View, context: Any, request: Any) -> Any:
 
 def _password(view: View, context: Any, request: Any) -> Any:
     """Whoever has a token, found or stolen, may not guess at the password with it either."""
-    if _sent(request, "current_password") is None:
-        return _write(view, context, request)
     user = f"user:{request.authenticated_userid}"
     here = _counts(request, "login_account_address", user, client_address(request))
     with _guessing(request, here, _counts(request, "login_account", user)):
@@ -107,17 +105,11 @@ def _guessing(
     try:
         yield
     except Exception as error:
-        if not _is_wrong_guess(error):
+        if not isinstance(error, LoginFailed | WrongPassword):
             limiter.give_back([*here, *anywhere])
         raise
     limiter.forget(here)
     limiter.give_back(anywhere)
-
-
-def _is_wrong_guess(error: Exception) -> bool:
-    if isinstance(error, Invalid):
-        return error.errors.keys() == {"current_password"}
-    return isinstance(error, LoginFailed)
 
 
 GUARDS = {LOGIN: _login, REGISTER: _register, PASSWORD: _password}
