@@ -6,6 +6,7 @@ import sys
 
 import plaster.loaders
 import pytest
+from running import Running
 
 pytest_plugins = ["widget_service.testing", "figures"]
 
@@ -21,6 +22,20 @@ def _loaders_are_known():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plaster.loaders, "find_loaders", known)
         yield
+
+
+@pytest.fixture
+def serve():
+    """A function that serves an application in this process, until the test ends."""
+    made = []
+
+    def start(app, **options):
+        made.append(Running(app, **options))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.end()
 
 
 @pytest.fixture

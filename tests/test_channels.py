@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from processes import PATIENCE
-from running import Running
 from turns import wait_until
 from waitress.channel import HTTPChannel
 
@@ -22,20 +21,6 @@ from widget_service import server, workers
 from widget_service.channels import Channel
 
 LARGE = b"x" * 5_000_000
-
-
-@pytest.fixture
-def serve():
-    """A function that serves an application."""
-    made = []
-
-    def start(app, **options):
-        made.append(Running(app, **options))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.end()
 
 
 def application(environ, start_response):

@@ -1,6 +1,7 @@
 """Clients that do not play along: each loses its connection, and nobody else notices."""
 
 import errno
+import functools
 import logging
 import socket
 import threading
@@ -10,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from processes import PATIENCE
-from running import Running
 from turns import wait_until
 from waitress import wasyncore
 
@@ -22,17 +22,9 @@ LATER = timedelta(minutes=2)
 
 
 @pytest.fixture
-def serve():
-    """A function that serves an application."""
-    made = []
-
-    def start(app, **options):
-        made.append(Running(app, cleanup_interval="1", **options))
-        return made[-1]
-
-    yield start
-    for each in made:
-        each.end()
+def serve(serve):
+    """A function that serves an application, and looks after connections every second."""
+    return functools.partial(serve, cleanup_interval="1")
 
 
 def application(environ, start_response):
