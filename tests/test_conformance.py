@@ -21,7 +21,7 @@ def ini(database):
 @pytest.fixture
 def unprovoked():
     return {
-        # Another administrator added the widget after this request had looked for it.
+        # Others added the widget and deleted it while this request was on its way.
         ("PUT", "/widgets/{name}"): {409},
         # The current password of nobody is the one of the example.
         ("PUT", "/auth/password"): {200},

@@ -7,7 +7,9 @@ import pytest
 import time_machine
 from sqlalchemy import text
 
+from widget_service.errors import Conflict
 from widget_service.testing import statements
+from widget_service.widgets import catalogue
 
 WIDGETS = "/api/v1/widgets"
 FIELDS = {"info_url": "https://example.com/", "deadline": "12/31/2099"}
@@ -334,3 +336,44 @@ class TestStatements:
         assert self.count(admin, lambda: admin.post(WIDGETS, NEW)) == 3
         assert self.count(admin, lambda: put(admin)) == 4
         assert self.count(admin, lambda: admin.delete(f"{WIDGETS}/first")) == 3
+
+
+@pytest.fixture
+def overtaken(monkeypatch):
+    """A function: others do that when a request has found that there is no such widget."""
+    add = catalogue.add
+
+    def arrange(deed):
+        def overtaking(session, owner_id, name, info_url, deadline):
+            monkeypatch.setattr(catalogue, "add", add)
+            deed(session, owner_id, name)
+            add(session, owner_id, name, info_url, deadline)
+
+        monkeypatch.setattr(catalogue, "add", overtaking)
+
+    return arrange
+
+
+def add_another(session, owner_id, name):
+    catalogue.add(session, owner_id, name, "https://example.com/theirs", datetime.now(UTC))
+
+
+def test_a_put_updates_what_was_added_meanwhile(admin, overtaken):
+    overtaken(add_another)
+    answer = admin.put(f"{WIDGETS}/first", FIELDS, status=200)
+    assert answer.json["message"] == "'first' was successfully updated"
+    assert answer.json["widget"]["info_url"] == FIELDS["info_url"]
+
+
+def test_a_put_that_is_to_add_updates_nothing_that_was_added_meanwhile(admin, overtaken):
+    overtaken(add_another)
+    admin.put(f"{WIDGETS}/first", FIELDS, headers={"If-None-Match": "*"}, status=412)
+
+
+def test_a_put_gives_up_where_others_add_and_delete_meanwhile(admin, overtaken):
+    def add_and_delete(_session, _owner_id, name):
+        raise Conflict(f"Widget name: {name} already exists, must be unique.")
+
+    overtaken(add_and_delete)
+    answer = admin.put(f"{WIDGETS}/first", FIELDS, status=409)
+    assert answer.json["status"] == "fail"

@@ -8,6 +8,7 @@ from typing import Any
 from widget_service import paging, rendering, settings
 from widget_service.answers import Empty, Fail, ValidationOrFail
 from widget_service.db import utc_now
+from widget_service.errors import Conflict
 from widget_service.rest import Service, check_preconditions
 from widget_service.widgets import catalogue, schemas
 from widget_service.widgets.resources import Catalogue, NamedWidget
@@ -63,7 +64,7 @@ def get_widget(request: Any) -> dict[str, Any]:
         "200": schemas.Written(description="Updated; owner and time of creation are kept."),
         "201": schemas.Added(description="Added, as there was none of that name."),
         "400": ValidationOrFail(description="A field or the name is not valid."),
-        "409": Fail(description="A widget of that name was added meanwhile."),
+        "409": Fail(description="A widget of that name was added and deleted meanwhile."),
     },
 )
 def put_widget(request: Any) -> dict[str, Any]:
@@ -71,7 +72,11 @@ def put_widget(request: Any) -> dict[str, Any]:
     context = request.context
     check_preconditions(request, etag(context.found))
     if context.found is None:
-        return _create(request, context.name, **request.validated["body"])
+        try:
+            return _create(request, context.name, **request.validated["body"])
+        except Conflict as overtaken:
+            _look_again(context, overtaken)
+            check_preconditions(request, etag(context.found))
     catalogue.update(request.dbsession, context.found, **request.validated["body"])
     return _written(request, context.name, f"'{context.typed}' was successfully updated")
 
@@ -95,6 +100,16 @@ def etag(row: Any) -> str | None:
     It stands for what people write, not for ``time_remaining``, which changes by itself.
     """
     return None if row is None else f'"{row.id}-{row.version}"'
+
+
+def _look_again(context: Any, overtaken: Conflict) -> None:
+    """Find what another request has added since this one looked.
+
+    :raises Conflict: it was deleted again
+    """
+    context.load()
+    if context.found is None:
+        raise overtaken
 
 
 def _create(request: Any, name: str, info_url: str, deadline: datetime) -> dict[str, Any]:
