@@ -223,7 +223,7 @@ CASES = {
         text("safe.number = many", plugins=[*OURS, "stumbling"]),
         [Mistake("safe.number", "***", INTEGER)],
         modules={
-            "stumbling": SECRETIVE.replace('1, "A', 'colander.required, "A')
+            "stumbling": SECRETIVE.replace("default=1", "default=colander.required")
             + '    config.registry.settings_values["safe"].number + 1\n'
             + '    config.action("late", lambda: 1 / 0)\n'
         },

@@ -13,14 +13,17 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from core import core_ini
 from processes import PATIENCE, free_port, listens, pause, run, serving
 from running import Running
+from sqlalchemy import text
 from waitress import wasyncore
 
 from widget_service import logs
 from widget_service import server as module
 from widget_service.channels import DRAINING
 from widget_service.server import server_factory
+from widget_service.testing import application as service
 
 # An application that answers /slow when somebody opens the pipe beside it for writing.
 SLOW = """
@@ -327,6 +330,20 @@ def test_it_leaves_unfinished_requests_alone_when_time_is_up(caplog):
 
 @pytest.mark.parametrize("number", module.ENDS)
 def test_it_serves_until_a_signal_comes(number):
+    serve_until(number, application)
+
+
+def test_it_leaves_sqlite_one_file(tmp_path):
+    app = service(core_ini(tmp_path, "plugins.echo"), tmp_path)
+    with app.registry.database.write_engine.begin() as connection:
+        connection.execute(text("CREATE TABLE one (id int)"))
+    assert (tmp_path / "core.sqlite-wal").exists()
+    serve_until(signal.SIGTERM, app)
+    assert not (tmp_path / "core.sqlite-wal").exists()
+
+
+def serve_until(number, app):
+    """Serve an application until that signal comes, which is at once."""
     handlers = {each: signal.getsignal(each) for each in module.ENDS}
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     before = signal.getsignal(number)
@@ -341,7 +358,7 @@ def test_it_serves_until_a_signal_comes(number):
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
-        server_factory({}, listen=f"127.0.0.1:{port}")(application)
+        server_factory({}, listen=f"127.0.0.1:{port}")(app)
         # A second one would end the process.
         assert {signal.getsignal(each) for each in module.ENDS} == {signal.SIG_DFL}
         assert logs.quote_controls in logging.getLogger("waitress").filters

@@ -306,14 +306,16 @@ class Channel(HTTPChannel):
             self.server.add_task(self)
 
     def give_up(self) -> None:
-        """Refuse a request that has not arrived; in the thread of the loop."""
+        """Refuse a request that has not arrived, where no other is to be answered.
+
+        In the thread of the loop, which alone adds requests.
+        """
         with self.requests_lock:
             self.request.error = RequestTimeout("It took too long to arrive")
             self.request.completed = True
             self.requests.append(self.request)
             self.request = None
-            if len(self.requests) == 1:
-                self.server.add_task(self)
+            self.server.add_task(self)
 
     def handle_close(self) -> None:
         """Close the connection: at once in the thread of the loop, and soon in another one."""
