@@ -203,6 +203,7 @@ def test_it_helps_with_a_command(file, capsys):
     assert "say something" in out
 
 
+@pytest.mark.processes
 def test_it_ends_quietly_when_nobody_reads_on(tmp_path):
     file = ini_file("development.ini", tmp_path)
     process = subprocess.Popen(
@@ -227,6 +228,7 @@ def test_it_lets_go_of_what_nobody_reads(file, monkeypatch):
         stdout.flush()
 
 
+@pytest.mark.processes
 def test_it_reads_the_arguments_of_its_process(tmp_path):
     ini_file("development.ini", tmp_path)
     done = run("widget-service", "config", "check", cwd=tmp_path)

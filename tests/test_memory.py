@@ -11,6 +11,7 @@ import pytest
 from core import serving
 from pyramid.interfaces import INewRequest
 
+from widget_service import memory
 from widget_service.memory import collecting_later
 from widget_service.testing import PASSWORD
 
@@ -84,15 +85,14 @@ def test_a_body_that_is_made_while_it_is_sent_may_ask_the_request(tmp_path, writ
 
 
 SHARING = """
-import ctypes, sys, threading
-from widget_service.memory import be_sparing
+import ctypes, runpy, sys, threading
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 libc.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
 libc.fclose.argtypes = [ctypes.c_void_p]
-if "be_sparing" in sys.argv:
-    be_sparing()
+if sys.argv[2:]:
+    runpy.run_path(sys.argv[2])["be_sparing"]()
 threads = [threading.Thread(target=libc.malloc, args=(10_000,)) for _ in range(4)]
 for thread in threads:
     thread.start()
@@ -108,9 +108,9 @@ libc.fclose(file)
     ("sparing", "variables", "shared"),
     [
         ((), {}, False),
-        (("be_sparing",), {}, True),
-        (("be_sparing",), {"MALLOC_ARENA_MAX": "4"}, False),
-        (("be_sparing",), {"GLIBC_TUNABLES": "glibc.malloc.arena_max=4"}, False),
+        ((memory.__file__,), {}, True),
+        ((memory.__file__,), {"MALLOC_ARENA_MAX": "4"}, False),
+        ((memory.__file__,), {"GLIBC_TUNABLES": "glibc.malloc.arena_max=4"}, False),
     ],
 )
 def test_threads_share_what_is_free(tmp_path, sparing, variables, shared):

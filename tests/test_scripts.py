@@ -46,6 +46,7 @@ def test_it_shows_what_the_application_is_made_of(
     assert [text for text in shown if text not in written] == []
 
 
+@pytest.mark.processes
 def test_it_offers_a_session_in_pshell_whose_changes_do_not_stay(development):
     typed = """
 from widget_service.auth.accounts import register
@@ -88,6 +89,7 @@ def test_it_starts_again_when_a_file_changes(tmp_path):
         wait_for_port(server.process, other, server.stderr)
 
 
+@pytest.mark.processes
 def test_it_refuses_a_broken_ini_file_in_words(tmp_path):
     changes = ("%(here)s/development", "%(here)s/no/such/folder/development")
     file = ini_file("development.ini", tmp_path, changes)

@@ -1,9 +1,9 @@
 """The sections of an .ini file that others read, checked before they are."""
 
 import pytest
-from processes import ini_file, run
+from processes import ini_file
 
-from widget_service import sections
+from widget_service import cli, sections
 
 SERVER = "[server:main]\nuse = egg:widget_service#server\n"
 
@@ -115,7 +115,7 @@ def test_it_says_what_is_wrong_with_logging(tmp_path, old, new, key, said):
     assert any(where == key and said in what for where, what in found), found
 
 
-KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-it"}
+KEY = ("WIDGET_SERVICE_JWT_PRIVATE_KEY", "0123456789abcdef-only-tests-sign-with-it")
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,14 @@ KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-
         ([("threads = 20", "threads = many")], "- [server:main] (FILE): threads = many: is no wh"),
     ],
 )
-def test_the_command_says_whether_it_would_start(tmp_path, changes, said):
+def test_the_command_says_whether_it_would_start(tmp_path, monkeypatch, capsys, changes, said):
     file = ini_file("production.ini", tmp_path, *changes)
-    done = run("widget-service", "-c", file, "config", "check", cwd=tmp_path, **KEY)
+    monkeypatch.setenv(*KEY)
+    status = cli.main(["-c", str(file), "config", "check"])
+    written = capsys.readouterr()
     if said is None:
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("All settings are valid. ")
+        assert (status, written.err) == (0, "")
+        assert written.out.startswith("All settings are valid. ")
     else:
-        assert (done.returncode, done.stdout) == (1, "")
-        assert said.replace("FILE", str(file)) in done.stderr
-        assert "Traceback" not in done.stderr
+        assert (status, written.out) == (1, "")
+        assert said.replace("FILE", str(file)) in written.err

@@ -100,6 +100,15 @@ class RestSettings(colander.MappingSchema):
     )
 
 
+class _Uncopied(dict[str, Any]):
+    """What Cornice is to pass on as it is: it copies the options of each view, schemas and all,
+    which took a tenth of the time that it takes to put an application together.
+    """
+
+    def __deepcopy__(self, _memo: Any) -> _Uncopied:
+        return self
+
+
 class Service(cornice.Service):
     """A Cornice service that validates in our order and refuses in our shape."""
 
@@ -111,6 +120,13 @@ class Service(cornice.Service):
             """Register a view for GET, and so for HEAD; the others alike."""
 
         post = put = patch = delete = get
+
+    def get_arguments(self, conf: Any = None) -> dict[str, Any]:
+        """Cornice asks for it: the options of a view."""
+        options: dict[str, Any] = super().get_arguments(conf)
+        if "response_schemas" in options:
+            options["response_schemas"] = _Uncopied(options["response_schemas"])
+        return options
 
     def get_view_wrapper(self, _options: Any) -> Callable[[View], View]:
         """Cornice asks for it: what is put around each view."""

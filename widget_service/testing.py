@@ -105,17 +105,20 @@ class Client(webtest.TestApp):
 
     def log_in(self, email: str, password: str = PASSWORD) -> Client:
         """The same application, asked by this user, with a new token."""
-        fields = {"email": email, "password": password}
-        token = self.post(f"{self.prefix}/auth/login", fields).json["access_token"]
-        user = self.with_token(token).get(f"{self.prefix}/auth/user").json
-        return Client(self.app, Account(email, user["public_id"], token))
+        return self._identified("login", email, password)
 
     def sign_up(self, email: str, password: str = PASSWORD, *, admin: bool = False) -> Client:
-        """The same application, asked by a new user."""
-        self.post(f"{self.prefix}/auth/register", {"email": email, "password": password})
+        """The same application, asked by a new user, with the token of the registration."""
+        made = self._identified("register", email, password)
         if admin:
             run(self.registry, "promote", email=email)
-        return self.log_in(email, password)
+        return made
+
+    def _identified(self, how: str, email: str, password: str) -> Client:
+        fields = {"email": email, "password": password}
+        token = self.post(f"{self.prefix}/auth/{how}", fields).json["access_token"]
+        user = self.with_token(token).get(f"{self.prefix}/auth/user").json
+        return Client(self.app, Account(email, user["public_id"], token))
 
 
 def run(registry: Any, command: str, **arguments: Any) -> None:
