@@ -12,7 +12,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from processes import PATIENCE, ask, free_port, ini_file, run, serving
+from processes import PATIENCE, ask, free_port, ini_file, serving
 
 KEY = {"WIDGET_SERVICE_JWT_PRIVATE_KEY": "0123456789abcdef-only-tests-sign-with-it"}
 # How long the server waits for a client, in seconds; shorter than it is delivered with.
@@ -36,8 +36,8 @@ def port(tmp_path_factory):
     section = "[server:main]\n"
     patience = f"{section}channel_timeout = {TIMEOUT}\ncleanup_interval = 1\n"
     ini = ini_file("production.ini", directory, (section, patience), port=found)
-    assert run("widget-service", "-c", ini, "migrate", cwd=directory, **KEY).returncode == 0
-    with serving("pserve", "-q", ini, cwd=directory, port=found, **KEY) as server:
+    variables = {**KEY, "WIDGET_SERVICE_DATABASE_MIGRATE_AT_START": "true"}
+    with serving("pserve", "-q", ini, cwd=directory, port=found, **variables) as server:
         yield found
         assert "Traceback" not in server.stderr.read_text()
 
