@@ -137,7 +137,7 @@ setup(
     cmdclass={"editable_wheel": CompiledInPlace},
     entry_points={
         "paste.app_factory": ["main = widget_service:main"],
-        "paste.server_factory": ["server = widget_service.server:server_factory"],
+        "paste.server_factory": ["server = widget_service.serving.server:server_factory"],
         "console_scripts": ["widget-service = widget_service.cli:main"],
     },
 )

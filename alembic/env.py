@@ -7,7 +7,8 @@ the same environment variables.
 from alembic import context
 from sqlalchemy.exc import OperationalError
 
-from widget_service import configure_file, migrations
+from widget_service import configure_file
+from widget_service.database import migrations
 from widget_service.settings import StartupError
 
 if context.is_offline_mode():

@@ -6,8 +6,8 @@ import threading
 
 from processes import PATIENCE, free_port
 
-from widget_service import server
-from widget_service.server import Server
+from widget_service.serving import server
+from widget_service.serving.server import Server
 
 
 class Running:

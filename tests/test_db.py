@@ -30,8 +30,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from transaction import TransactionManager
 from turns import others_go_on
 
+from widget_service.database.engines import CONNECT_TIMEOUT, patience, without_secrets
 from widget_service.db import Base, Request, UtcDateTime, utc_now
-from widget_service.engines import CONNECT_TIMEOUT, patience, without_secrets
 from widget_service.testing import application, new_database, statements
 
 

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Integer, text
 
-from widget_service import engines
-from widget_service.engines import Database
+from widget_service.database import engines
+from widget_service.database.engines import Database
 from widget_service.testing import new_database
 
 PID = text("SELECT pg_backend_pid() AS pid").columns(pid=Integer)

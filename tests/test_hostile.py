@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from webob import Request
 
-from widget_service import migrations
+from widget_service.database import migrations
 from widget_service.db import Base
 from widget_service.testing import Client, application, ini_text, new_database
 

@@ -128,7 +128,7 @@ def test_it_knows_which_tables_are_missing_where_nobody_migrates(tmp_path):
 def test_it_knows_tweens_in_their_order(doors):
     tweens = list(Plugins(doors).tweens())
     expected = [
-        ("widget_service", "widget_service.cors.tween_factory"),
+        ("widget_service", "widget_service.tweens.cors.tween_factory"),
         ("doors", "doors.tween_factory"),
         (NOBODYS, "pyramid_tm.tm_tween_factory"),
         (NOBODYS, "pyramid.tweens.excview_tween_factory"),
@@ -177,7 +177,7 @@ def test_it_prints_what_each_plugin_brings(write_plugin, tmp_path, capsys):
         "command knock",
         "tween doors.tween_factory",
     ]
-    assert "tween widget_service.cors.tween_factory" in blocks["widget_service"]
+    assert "tween widget_service.tweens.cors.tween_factory" in blocks["widget_service"]
     assert "command config" in blocks["widget_service"]
     auth = blocks["widget_service.auth"]
     assert "permission auth:self: show and secure the own account, and log out" in auth

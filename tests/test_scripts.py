@@ -32,7 +32,7 @@ def development(tmp_path):
     [
         (proutes, [], ["/api/v1/widgets/{name}", "/api/v1/auth/login", "put_widget__PUT"]),
         (pviews, ["/api/v1/widgets"], ["list_widgets", "required permission = widgets:create"]),
-        (ptweens, [], ["widget_service.cors.tween_factory", "pyramid_tm.tm_tween_factory"]),
+        (ptweens, [], ["widget_service.tweens.cors.tween_factory", "pyramid_tm.tm_tween_factory"]),
     ],
     ids=["proutes", "pviews", "ptweens"],
 )

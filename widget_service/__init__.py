@@ -11,7 +11,7 @@ with memory.collecting_later():
     from widget_service import settings
     from widget_service.assembly import configure, configure_file, start
     from widget_service.settings import StartupError
-    from widget_service.sources import Source
+    from widget_service.settings.sources import Source
 
 __all__ = ["configure", "configure_file", "includeme", "main", "start"]
 
@@ -42,25 +42,15 @@ def includeme(config: Any) -> None:
     config.include(".memory")
     config.include(".routing")
     config.include(".cli")
-    config.include(".configuration")
+    config.include(".commands")
     config.include(".plugins")
-    config.include(".scaffolding")
-    config.include(".engines")
+    config.include(".database")
     config.include(".db")
-    config.include(".retry")
     config.include(".events")
-    config.include(".migrating")
-    config.include(".backup")
-    config.include(".database_check")
     config.include(".resources")
     config.include(".security")
     config.include(".errors")
     config.include(".answers")
     config.include(".rest")
     config.include(".paging")
-    config.include(".hosts")
     config.include(".tweens")
-    # The outermost tweens, after the transaction's is there.
-    config.include(".headers")
-    config.include(".cors")
-    config.include(".timing")

@@ -13,10 +13,10 @@ from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 
 from widget_service import plugins, settings
-from widget_service.declarations import MASK, masked
 from widget_service.registry import QuietRegistry
 from widget_service.settings import Problem, StartupError
-from widget_service.sources import Source, legible, unreadable
+from widget_service.settings.declarations import MASK, masked
+from widget_service.settings.sources import Source, legible, unreadable
 
 log = logging.getLogger(__name__)
 

@@ -155,7 +155,7 @@ def _run_without_file(arguments: Sequence[str]) -> None:
     """Begin a plugin, where there is no .ini file yet."""
     config = Configurator()
     config.include("widget_service.cli")
-    config.include("widget_service.scaffolding")
+    config.include("widget_service.commands.scaffolding")
     args = _parser(config.registry.commands).parse_args(arguments)
     config.registry.commands[args.command].run(config.registry, args)
 

@@ -24,7 +24,8 @@ from urllib.parse import quote, urlsplit
 import pytest
 from sqlalchemy import inspect
 
-from widget_service import migrations, settings
+from widget_service import settings
+from widget_service.database import migrations
 from widget_service.docs import operations
 from widget_service.plugins import Plugins
 from widget_service.rest import most_statements

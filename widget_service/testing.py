@@ -45,7 +45,8 @@ import webtest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from widget_service import migrations, settings
+from widget_service import settings
+from widget_service.database import migrations
 from widget_service.db import Base
 
 # Who writes a plugin sees what differs where one of its assertions fails.

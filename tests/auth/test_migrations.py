@@ -2,7 +2,7 @@
 
 from sqlalchemy import inspect
 
-from widget_service import migrations
+from widget_service.database import migrations
 from widget_service.testing import application, ini_text
 
 TABLES = {"site_user", "token_blacklist"}

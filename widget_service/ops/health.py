@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from widget_service import migrating
+from widget_service.database import migrating
 from widget_service.db import Rows
 
 UNREACHABLE = "The database does not answer."

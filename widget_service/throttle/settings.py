@@ -8,7 +8,7 @@ from typing import Any
 import colander
 from limits import parse_many
 
-from widget_service.engines import without_secrets
+from widget_service.database.engines import without_secrets
 from widget_service.fields import Text, WholeNumber, shown
 from widget_service.settings import setting
 

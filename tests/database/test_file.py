@@ -1,0 +1,95 @@
+"""The file of an SQLite database is the operator's, who may make mistakes with it."""
+
+import shutil
+import stat
+from contextlib import closing
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from widget_service.database import file as database_file
+from widget_service.database.file import DatabaseFile
+from widget_service.errors import UNAVAILABLE
+from widget_service.ops.health import UNREACHABLE
+from widget_service.testing import PASSWORD, PLUGINS, Client, application, ini_text
+
+READY = "/__heartbeat__"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "own.sqlite"
+
+
+@pytest.fixture
+def client(file, tmp_path):
+    app = application(ini_text(f"sqlite:///{file}", ["widget_service.ops", *PLUGINS]), tmp_path)
+    with closing(app.registry.database):
+        yield Client(app)
+
+
+def register(client, name, **options):
+    fields = {"email": f"{name}@example.com", "password": PASSWORD}
+    return client.post("/api/v1/auth/register", fields, **options)
+
+
+def test_it_is_for_nobody_else_to_read(client, file):
+    register(client, "somebody")
+    for each in file.parent.glob("own.sqlite*"):
+        assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
+
+
+def test_it_leaves_alone_what_is_there(file):
+    file.write_bytes(b"content")
+    file.chmod(0o644)
+    database_file.make(f"sqlite:///{file}")
+    assert (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) == (b"content", 0o644)
+
+
+def test_it_makes_what_a_link_leads_to(file):
+    file.symlink_to(file.with_name("elsewhere.sqlite"))
+    database_file.make(f"sqlite:///{file}")
+    assert file.with_name("elsewhere.sqlite").stat().st_size == 0
+
+
+def test_it_is_where_it_was_when_the_directory_changes(file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = application(ini_text("sqlite:///own.sqlite"), tmp_path)
+    with closing(app.registry.database):
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        register(Client(app), "somebody", status=201)
+    assert file.exists()
+
+
+def test_nothing_is_acknowledged_that_goes_to_a_file_that_is_gone(client, file, caplog):
+    register(client, "first", status=201)
+    # As somebody does who puts a backup in its place, and forgets the service.
+    file.rename(file.with_name("moved.sqlite"))
+    assert register(client, "second", status=503).json == {"message": UNAVAILABLE}
+    assert f"there is no {file}" in caplog.text
+    assert client.get(READY, status=503).json == {"message": UNREACHABLE}
+    shutil.copy(file.with_name("moved.sqlite"), file)
+    assert register(client, "third", status=503).json == {"message": UNAVAILABLE}
+    assert f"{file} is another file than at the start; start again" in caplog.text
+    assert client.get(READY, status=503).json == {"message": UNREACHABLE}
+    file.with_name("moved.sqlite").rename(file)
+    register(client, "fourth", status=201)
+    assert client.get(READY, status=200)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg:///name", "sqlite://", "sqlite:///file:x?uri=true"]
+)
+def test_there_is_nothing_to_check_of_others(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    database_file.make(url)
+    DatabaseFile(url).check()
+    assert not list(tmp_path.iterdir())
+
+
+def test_it_makes_no_file_that_nobody_asked_for(file):
+    with pytest.raises(OperationalError, match="there is no"):
+        DatabaseFile(f"sqlite:///{file}").check()
+    database_file.make(f"sqlite:///{file.parent}/no/folder/own.sqlite")
+    assert not list(file.parent.iterdir())

@@ -1,0 +1,405 @@
+"""Migrations, by the service's own means and by Alembic's, on both databases."""
+
+import argparse
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Barrier, Thread
+
+import alembic.config
+import pytest
+from alembic.util import CommandError as AlembicError
+from core import core_ini
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
+
+from widget_service import configure_file
+from widget_service.cli import CommandError, main
+from widget_service.database import file as database_file
+from widget_service.database import migrations
+from widget_service.plugins import Plugins
+from widget_service.settings import Problem
+from widget_service.testing import PLUGINS, application, ini_text
+
+REPOSITORY = Path(__file__).parent.parent.parent
+NOTES = REPOSITORY / "tests" / "plugins" / "notes" / "migrations"
+OURS = ("widget_service.auth:migrations", "widget_service.widgets:migrations")
+HEADS = {"notes0002"}
+# Seconds; nothing waits for their end when all is well.
+PATIENCE = 60
+
+
+def alembic_section(*locations):
+    lines = [f"    {location}" for location in locations]
+    return "\n".join(
+        [
+            "[alembic]",
+            f"script_location = {REPOSITORY / 'alembic'}",
+            "path_separator = newline",
+            "version_locations =",
+            *lines,
+            "",
+        ]
+    )
+
+
+def run(directory, *arguments):
+    """``alembic -c test.ini …``"""
+    alembic.config.main(["-c", str(directory / "test.ini"), *arguments])
+
+
+@contextmanager
+def configured(directory, ini):
+    """The registry of an application that is not started."""
+    file = directory / "test.ini"
+    file.write_text(ini, encoding="utf-8")
+    registry = configure_file(str(file)).registry
+    with closing(registry.database):
+        yield registry
+
+
+@pytest.fixture
+def whole(own_database, tmp_path):
+    """An .ini file with all plugins of ours, for Alembic's command."""
+    ini = ini_text(own_database, PLUGINS) + alembic_section(*OURS)
+    database_file.make(own_database)
+    with configured(tmp_path, ini) as registry:
+        yield registry
+
+
+@pytest.fixture
+def notes(own_database, tmp_path):
+    with configured(
+        tmp_path, core_ini(tmp_path, "plugins.notes", sqlalchemy__url=own_database)
+    ) as r:
+        yield r
+
+
+@contextmanager
+def changing(registry):
+    """A connection that may do to the database whatever it likes."""
+    engine = create_engine(registry.database.write_engine.url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def tables(registry):
+    with changing(registry) as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def current(registry):
+    with changing(registry) as connection:
+        return set(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())
+
+
+def test_it_goes_up_and_down_by_alembics_command(whole, tmp_path):
+    run(tmp_path, "upgrade", "heads")
+    ours = tables(whole)
+    assert {"site_user", "token_blacklist", "widget", "alembic_version"} <= ours
+    run(tmp_path, "check")
+    run(tmp_path, "downgrade", "base")
+    assert tables(whole) == {"alembic_version"}
+    assert current(whole) == set()
+    run(tmp_path, "upgrade", "heads")
+    assert tables(whole) == ours
+    run(tmp_path, "check")
+
+
+def test_it_goes_up_and_down_by_itself(whole):
+    assert migrations.outstanding(whole)
+    migrations.upgrade(whole)
+    assert migrations.outstanding(whole) == []
+    ours = tables(whole)
+    migrations.downgrade(whole, "base")
+    assert tables(whole) == {"alembic_version"}
+    migrations.upgrade(whole)
+    assert tables(whole) == ours
+    migrations.upgrade(whole)
+    assert tables(whole) == ours
+
+
+def test_it_knows_the_branches_of_a_plugin(whole):
+    assert migrations.branches(whole, "widget_service.auth") == ["auth"]
+    assert migrations.branches(whole, "widget_service.docs") == []
+
+
+def test_it_takes_one_plugin_back_and_what_depends_on_it(whole):
+    migrations.upgrade(whole)
+    migrations.downgrade(whole, "widgets@base")
+    assert "site_user" in tables(whole)
+    assert "widget" not in tables(whole)
+    migrations.upgrade(whole)
+    migrations.downgrade(whole, "auth@base")
+    assert tables(whole) == {"alembic_version"}
+
+
+def test_its_models_and_migrations_agree(whole):
+    migrations.upgrade(whole)
+    assert migrations.differences(whole) == []
+
+
+def test_the_models_and_migrations_of_another_plugin_agree(notes):
+    migrations.upgrade(notes)
+    assert migrations.differences(notes) == []
+
+
+@pytest.mark.parametrize(
+    ("drift", "found"),
+    [
+        ("ALTER TABLE note ADD COLUMN surprise INTEGER", "surprise"),
+        ("ALTER TABLE note DROP COLUMN at", "at"),
+        ("CREATE INDEX surprise ON note (text)", "surprise"),
+        ("DROP TABLE note_tag", "note_tag"),
+    ],
+)
+def test_it_finds_differences(notes, drift, found):
+    migrations.upgrade(notes)
+    with changing(notes) as connection:
+        connection.exec_driver_sql(drift)
+    assert found in str(migrations.differences(notes))
+
+
+def test_it_leaves_the_tables_of_others_alone(own_database, tmp_path, notes):
+    migrations.upgrade(notes)
+    with changing(notes) as connection:
+        connection.exec_driver_sql("CREATE TABLE foreigner (id INTEGER)")
+    assert migrations.differences(notes) == []
+    assert migrations.tables(notes) == {"note", "note_tag", "note_similar"}
+    with configured(tmp_path, core_ini(tmp_path, sqlalchemy__url=own_database)) as core:
+        assert migrations.tables(core) == set()
+        assert migrations.differences(core) == []
+
+
+def test_it_serves_without_a_plugin_whose_tables_are_there(own_database, tmp_path, notes):
+    migrations.upgrade(notes)
+    ini = core_ini(tmp_path, sqlalchemy__url=own_database)
+    with closing(application(ini, tmp_path).registry.database):
+        assert current(notes) == HEADS
+
+
+@pytest.mark.parametrize("at_start", ["true", "false"])
+def test_it_refuses_to_guess_what_revisions_of_others_are(own_database, tmp_path, notes, at_start):
+    migrations.upgrade(notes)
+    settings = {"database.migrate_at_start": at_start}
+    with pytest.raises(SystemExit) as refusal:
+        application(ini_text(own_database, PLUGINS, settings), tmp_path)
+    said = "no included plugin has (notes0002). If a newer release has migrated it, start that one."
+    assert said in str(refusal.value)
+    assert current(notes) == HEADS
+
+
+def test_its_command_refuses_to_guess_as_well(own_database, tmp_path, notes):
+    migrations.upgrade(notes)
+    with (
+        configured(tmp_path, ini_text(own_database, PLUGINS)) as registry,
+        pytest.raises(CommandError, match=r"no included plugin has \(notes0002\)"),
+    ):
+        migrate(registry)
+    assert current(notes) == HEADS
+
+
+def test_alembics_command_says_what_to_do_without_a_plugin(own_database, tmp_path, notes, capsys):
+    migrations.upgrade(notes)
+    ini = core_ini(tmp_path, sqlalchemy__url=own_database)
+    (tmp_path / "test.ini").write_text(ini + alembic_section(*OURS), encoding="utf-8")
+    with pytest.raises(SystemExit):
+        run(tmp_path, "upgrade", "heads")
+    assert "no included plugin has (notes0002)" in capsys.readouterr().out
+    # This is how to have it forgotten.
+    run(tmp_path, "stamp", "--purge", "base")
+    assert current(notes) == set()
+
+
+def test_it_passes_on_what_alembic_says_of_other_mistakes(whole, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, "upgrade", "typo@head")
+    assert "typo" in capsys.readouterr().out
+
+
+def test_it_keeps_the_children_of_a_table_that_a_batch_migration_replaces(notes):
+    migrations.upgrade(notes, "notes0001")
+    with changing(notes) as connection:
+        connection.exec_driver_sql("INSERT INTO note (id, text) VALUES (1, 'a')")
+        connection.exec_driver_sql("INSERT INTO note_tag (id, note_id) VALUES (1, 1)")
+    migrations.upgrade(notes)
+    migrations.downgrade(notes, "notes0001")
+    with changing(notes) as connection:
+        assert connection.exec_driver_sql("SELECT note_id FROM note_tag").scalar() == 1
+
+
+def test_it_refuses_migrations_that_break_foreign_keys(tmp_path):
+    with configured(tmp_path, core_ini(tmp_path, "plugins.notes")) as registry:
+        migrations.upgrade(registry, "notes0001")
+        with changing(registry) as connection:
+            connection.exec_driver_sql("INSERT INTO note_tag (note_id) VALUES (-1)")
+        with pytest.raises(AlembicError, match="break foreign keys"):
+            migrations.upgrade(registry)
+        assert current(registry) == {"notes0001"}
+
+
+def test_it_lets_one_process_migrate_at_a_time(own_database, tmp_path):
+    processes = 4
+    barrier = Barrier(processes)
+    failures = []
+
+    def start(directory):
+        directory.mkdir()
+        try:
+            with configured(directory, ini_text(own_database, PLUGINS)) as registry:
+                barrier.wait()
+                migrations.upgrade(registry)
+                assert migrations.outstanding(registry) == []
+        except Exception as error:  # noqa: BLE001  (whatever it is)
+            failures.append(error)
+
+    # Daemons: without the lock they would get in each other's way and wait for ever.
+    threads = [
+        Thread(target=start, args=(tmp_path / str(n),), daemon=True) for n in range(processes)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert failures == []
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_it_waits_for_whoever_writes_a_new_sqlite_database(tmp_path):
+    file = tmp_path / "new.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE theirs (id INTEGER)")  # without WAL, so that it cannot be set
+        other.execute("BEGIN IMMEDIATE")
+
+        def finish(*arguments):
+            if arguments[2] == "BEGIN IMMEDIATE":
+                other.execute("COMMIT")
+
+        event.listen(Engine, "before_cursor_execute", finish)
+        try:
+            with migrations.connection(make_url(f"sqlite:///{file}")) as connected:
+                assert connected.exec_driver_sql("SELECT * FROM theirs").fetchall() == []
+        finally:
+            event.remove(Engine, "before_cursor_execute", finish)
+
+
+def test_it_says_in_a_line_what_is_wrong_with_a_file(tmp_path):
+    (tmp_path / "core.sqlite").write_bytes(b"x" * 5000)
+    with (
+        configured(tmp_path, core_ini(tmp_path, "plugins.notes")) as registry,
+        pytest.raises(CommandError, match="file is not a database"),
+    ):
+        migrate(registry)
+
+
+def test_it_rolls_back_all_of_a_migration_that_fails(notes):
+    migrations.upgrade(notes, "notes0001")
+    with changing(notes) as connection:
+        connection.exec_driver_sql("DROP TABLE note_tag")
+        connection.exec_driver_sql("DROP TABLE note_similar")
+        connection.exec_driver_sql("DROP TABLE note")
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+        connection.exec_driver_sql("CREATE TABLE note_similar (id INTEGER)")
+    with pytest.raises(CommandError, match="already exists"):
+        migrate(notes)
+    assert tables(notes) == {"alembic_version", "note_similar"}
+
+
+def migrate(registry, down=None):
+    registry.commands["migrate"].run(registry, argparse.Namespace(down=down))
+
+
+def test_it_migrates_by_command(notes, tmp_path, capsys):
+    command = ["-c", str(tmp_path / "test.ini"), "migrate"]
+    assert main(command) == 0
+    assert current(notes) == HEADS
+    assert all(head in capsys.readouterr().out.removeprefix("applied: ") for head in HEADS)
+    assert main([*command, "--down", "notes@base"]) == 0
+    assert current(notes) == set()
+    assert capsys.readouterr().out.startswith("taken back: ")
+    assert main([*command, "--down", "notes@base"]) == 0
+    assert capsys.readouterr().out == "there was nothing to do\n"
+
+
+@pytest.mark.parametrize("revision", ["typo@base", "nonsense", "notes@nonsense"])
+def test_it_says_in_a_line_that_there_is_no_such_revision(notes, revision):
+    migrate(notes)
+    with pytest.raises(CommandError) as refusal:
+        migrate(notes, down=revision)
+    assert "\n" not in str(refusal.value)
+    assert current(notes) == HEADS
+
+
+def test_it_refuses_to_start_on_a_database_that_is_not_migrated(own_database, tmp_path):
+    database_file.make(own_database)
+    ini = ini_text(own_database, PLUGINS, {"database.migrate_at_start": "false"})
+    with pytest.raises(SystemExit) as refusal:
+        application(ini, tmp_path)
+    (line,) = str(refusal.value).splitlines()[1:]
+    assert f"run: widget-service -c {tmp_path / 'test.ini'} migrate" in line
+    with configured(tmp_path, ini) as registry:
+        migrations.upgrade(registry)
+    application(ini, tmp_path).registry.database.close()
+
+
+def test_it_refuses_to_start_without_a_table_of_a_plugin_that_migrates_nothing(
+    own_database, tmp_path, monkeypatch
+):
+    problem = Problem("table cake", None, "baking", "is not there")
+    monkeypatch.setattr(Plugins, "unmade", lambda *_: [problem])
+    with pytest.raises(SystemExit, match=r"table cake \(baking\): is not there"):
+        application(ini_text(own_database, PLUGINS), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "nowhere:migrations",
+        "plugins.nowhere:migrations",
+        "nowhere.at.all:migrations",
+        "plugins.notes:migration",
+        "plugins.echo:migrations",
+        ":migrations",
+        "plugins.notes",
+    ],
+)
+def test_it_refuses_a_folder_that_is_not_there(tmp_path, monkeypatch, location):
+    monkeypatch.setenv("LOST_MIGRATIONS", location)
+    with pytest.raises(SystemExit, match=f"there is no folder {location}"):
+        application(core_ini(tmp_path, "plugins.lost"), tmp_path)
+
+
+def test_it_writes_revisions_from_the_models(own_database, tmp_path):
+    folder = tmp_path / "migrations"
+    shutil.copytree(NOTES, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    ini = core_ini(tmp_path, "plugins.notes", sqlalchemy__url=own_database)
+    with configured(tmp_path, ini + alembic_section(folder)) as registry:
+        run(tmp_path, "upgrade", "heads")
+        with changing(registry) as connection:
+            connection.exec_driver_sql("ALTER TABLE note DROP COLUMN at")
+            connection.exec_driver_sql("CREATE TABLE foreigner (id INTEGER)")
+        with pytest.raises(SystemExit):
+            run(tmp_path, "check")
+        run(tmp_path, "revision", "--autogenerate", "--head", "notes@head", "-m", "again")
+        (written,) = folder.glob("*_again.py")
+        text = written.read_text(encoding="utf-8")
+        # Plain types, nobody else's tables, and by way of a new table for SQLite's sake.
+        assert "sa.Column('at', sa.DateTime(timezone=True), nullable=True)" in text
+        assert "foreigner" not in text
+        assert "batch_alter_table('note'" in text
+        run(tmp_path, "upgrade", "heads")
+        run(tmp_path, "check")
+        assert migrations.differences(registry) == []
+
+
+def test_it_has_no_way_to_migrate_without_looking(whole, tmp_path):
+    with pytest.raises(SystemExit, match="--sql is not supported"):
+        run(tmp_path, "upgrade", "heads", "--sql")
+
+
+def test_alembics_command_says_what_is_wrong_with_the_settings(tmp_path):
+    ini = core_ini(tmp_path, rest__prefix="nonsense") + alembic_section(*OURS)
+    (tmp_path / "test.ini").write_text(ini, encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"rest\.prefix"):
+        run(tmp_path, "current")

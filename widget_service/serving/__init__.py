@@ -1,0 +1,1 @@
+"""The server: waitress, which in the end cuts nobody off."""

@@ -1,0 +1,109 @@
+"""Cross-origin requests (the Fetch standard, 3.2), never with credentials.
+
+A plugin whose answers have headers that browsers are to show to their pages names them in its
+includeme::
+
+    config.expose_headers("Gadget-Count")
+
+A tween and not Cornice's own support, which keeps its origins on process-wide objects, so that a
+second application in the process would answer with the first one's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import colander
+
+from widget_service import settings
+from widget_service.fields import Listed, Text, WholeNumber
+from widget_service.settings import setting
+from widget_service.tweens.headers import vary
+
+EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
+# As browsers send it: in lower case, a host name in ASCII, nothing after the port (RFC 6454, 6.2).
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
+
+
+def exact_origins(node: Any, values: tuple[str, ...]) -> None:
+    """:raises colander.Invalid: neither ``*`` alone nor exact origins"""
+    if values == ("*",):
+        return
+    for value in values:
+        if not ORIGIN.fullmatch(value):
+            text = f"{value} is no origin; use * alone, or exact ones such as https://example.com"
+            raise colander.Invalid(node, text)
+
+
+class CorsSettings(colander.MappingSchema):
+    """``cors.*``"""
+
+    origins = setting(
+        Listed(Text()),
+        "Who may call from a browser: * or exact origins.",
+        exact_origins,
+        default=("*",),
+    )
+    allow_headers = setting(
+        Text(),
+        "The request headers that a browser may send.",
+        default="Authorization, Content-Type, If-Match, If-None-Match",
+    )
+    max_age = setting(
+        WholeNumber(),
+        "How long a browser keeps a preflight answer, in seconds.",
+        colander.Range(0, 86400),
+        default=600,
+    )
+
+
+def expose_headers(config: Any, *names: str) -> None:
+    """Let pages of other origins read these headers of answers (a directive)."""
+    for name in names:
+        introspectable = config.introspectable("exposed headers", name, name, "header")
+        # No conflict: two plugins may have a header in common.
+        config.action(None, introspectables=(introspectable,))
+        if name not in config.registry.exposed_headers:
+            config.registry.exposed_headers.append(name)
+
+
+def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
+    """Add the headers to every response, errors included."""
+    values = settings.of(registry, "cors")
+    anybody = values.origins == ("*",)
+    exposed = ", ".join([EXPOSED, *registry.exposed_headers])
+    to_anybody = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", exposed)]
+    replaced = {name.lower() for name, _value in to_anybody}
+
+    def cors_tween(request: Any) -> Any:
+        response = handler(request)
+        if anybody:
+            # The list itself: the mapping that WebOb offers walks through it for each header.
+            listed = response.headerlist
+            listed[:] = [each for each in listed if each[0].lower() not in replaced]
+            listed.extend(to_anybody)
+        else:
+            vary(response.headers, "Origin")
+            origin = request.headers.get("Origin")
+            if origin not in values.origins:
+                return response
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = exposed
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            headers = response.headers
+            headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
+            headers["Access-Control-Allow-Headers"] = values.allow_headers
+            headers["Access-Control-Max-Age"] = str(values.max_age)
+        return response
+
+    return cors_tween
+
+
+def includeme(config: Any) -> None:
+    """Put the tween outside of all others: whatever they answer, it needs the headers."""
+    config.declare_settings("cors", CorsSettings())
+    config.registry.exposed_headers = []
+    config.add_directive("expose_headers", expose_headers)
+    config.add_outermost_tween(tween_factory)
