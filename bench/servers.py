@@ -28,7 +28,7 @@ OWN = ("ours", "tools")
 
 # As many threads as waitress has; by itself it would have hundreds.
 GRANIAN = (
-    "{bin}/granian --interface wsgi --workers 1 --blocking-threads 20 --host 127.0.0.1 "
+    "{bin}/granian --interface wsgi --workers 1 --blocking-threads 48 --host 127.0.0.1 "
     "--port {port} --log-level warning "
 )
 WAITRESS = "{bin}/waitress-serve --listen=127.0.0.1:{port} --threads=4 --ident= "

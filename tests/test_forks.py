@@ -15,6 +15,8 @@ from widget_service.testing import new_database
 
 PID = text("SELECT pg_backend_pid() AS pid").columns(pid=Integer)
 PIDS = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+POOL = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0}
+POOL = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0}
 # Seconds; nothing waits for their end when all is well.
 PATIENCE = 60
 
@@ -23,7 +25,7 @@ PATIENCE = 60
 def database(request, tmp_path):
     with (
         new_database("postgresql", request, tmp_path) as url,
-        closing(Database({"url": url}, lock_timeout=5000, answer_timeout=5000)) as made,
+        closing(Database({"url": url, **POOL}, lock_timeout=5000, answer_timeout=5000)) as made,
     ):
         yield made
 

@@ -156,6 +156,15 @@ def test_it_listens_where_the_readme_says(name, address):
     assert parser["server:main"]["listen"] == address
 
 
+@pytest.mark.parametrize("name", ["development.ini", "production.ini"])
+def test_logins_leave_threads_for_others(name):
+    parser = configparser.RawConfigParser()
+    parser.read(REPOSITORY / name, encoding="utf-8")
+    # One is hashed at a time.
+    logins = 1 + int(parser["app:main"]["auth.hash_queue"])
+    assert 30 < logins < int(parser["server:main"]["threads"]) - 5
+
+
 def test_production_has_no_secret_in_its_file():
     parser = configparser.RawConfigParser()
     parser.read(REPOSITORY / "production.ini", encoding="utf-8")

@@ -127,7 +127,7 @@ KEY = ("WIDGET_SERVICE_JWT_PRIVATE_KEY", "0123456789abcdef-only-tests-sign-with-
             [("level = INFO", "level = INFOO")],
             "- [logger_root] (FILE): level = INFOO: must be",
         ),
-        ([("threads = 20", "threads = many")], "- [server:main] (FILE): threads = many: is no wh"),
+        ([("threads = 48", "threads = many")], "- [server:main] (FILE): threads = many: is no wh"),
     ],
 )
 def test_the_command_says_whether_it_would_start(tmp_path, monkeypatch, capsys, changes, said):

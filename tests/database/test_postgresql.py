@@ -9,6 +9,7 @@ from widget_service.database import postgresql
 from widget_service.database.engines import Database
 from widget_service.testing import new_database
 
+POOL = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0}
 NEVER = "SELECT pg_sleep(600)"
 # The server gives up no longer: it might as well be one that has stopped.
 ENDLESS = "SELECT set_config('statement_timeout', '0', false)"
@@ -18,7 +19,7 @@ ENDLESS = "SELECT set_config('statement_timeout', '0', false)"
 def database(request, tmp_path):
     """One that has a tenth of a second to answer."""
     with new_database("postgresql", request, tmp_path) as url:
-        made = Database({"url": url}, lock_timeout=5000, answer_timeout=100)
+        made = Database({"url": url, **POOL}, lock_timeout=5000, answer_timeout=100)
         yield made
         made.close()
 

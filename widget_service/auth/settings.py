@@ -82,7 +82,7 @@ class AuthSettings(colander.MappingSchema):
         WholeNumber(),
         "How long a request waits for that before it is answered 503, in seconds.",
         colander.Range(0, 600),
-        default=2,
+        default=5,
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from widget_service.database.file import DatabaseFile
-from widget_service.database.reading import Reader
+from widget_service.database.reading import Reader, ServerReader
 from widget_service.database.stale_plans import give_up_connections
 from widget_service.fields import Flag, Text, WholeNumber
 from widget_service.settings import setting
@@ -98,14 +98,14 @@ class SQLAlchemySettings(colander.MappingSchema):
     )
     pool_size = setting(
         WholeNumber(),
-        "Connections to PostgreSQL for writing that each process keeps, to SQLite it is one; for "
-        "reading it keeps as many more as there have been reads at one moment.",
+        "Connections to PostgreSQL that each process keeps for writing; to SQLite it is one.",
         colander.Range(1, 10_000),
         default=5,
     )
     max_overflow = setting(
         WholeNumber(),
-        "Connections to PostgreSQL on top of these, under load.",
+        "Connections to PostgreSQL on top of these, under load. For reading a process may have as "
+        "many as both together, and keeps them.",
         colander.Range(0, 10_000),
         default=10,
     )
@@ -147,13 +147,18 @@ class Database:
         """
         self.file = DatabaseFile(options["url"])
         make: Callable[..., Engine] = partial(_sqlite_engine, options, lock_timeout, self.file)
+        reader: Callable[[Engine], Reader] = Reader
         if not is_sqlite(options["url"]):
             make = partial(_postgresql_engine, options, lock_timeout, answer_timeout)
+            connections = options["pool_size"] + options["max_overflow"]
+            reader = partial(
+                ServerReader, connections=connections, patience=options["pool_timeout"]
+            )
         self.write_engine = make(read_only=False)
         # It waits, for the lock on a file, for the disk or for the server.
         event.listen(self.write_engine, "checkout", lambda *_arguments: step_aside())
         self.read_engine = make(read_only=True)
-        self.reader = Reader(self.read_engine)
+        self.reader = reader(self.read_engine)
         self.read = self.reader.rows
         # Connections of the process that this one was forked from.
         self._others: Any = None
@@ -190,7 +195,7 @@ class Database:
 
         What is still referred to is not closed: the database would be told that of the other's.
         """
-        self._others = (self.reader.leave(), self.write_engine.pool)
+        self._others = (self.reader.begin_anew(), self.write_engine.pool)
         self.write_engine.dispose(close=False)
 
 

@@ -8,6 +8,7 @@ of columns and labels, also where a model calls an attribute something else.
 
 from __future__ import annotations
 
+import threading
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
@@ -15,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Dialect, Engine, Executable
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from widget_service.database.stale_plans import is_stale
 from widget_service.workers import step_aside
@@ -98,8 +100,6 @@ class Reader:
         """:param engine: one whose connections commit by themselves, and that keeps none"""
         self._engine = engine
         self._error: type[Exception] = engine.dialect.loaded_dbapi.Error
-        # SQLite computes in the thread itself.
-        self._waits = engine.dialect.name != "sqlite"
         self._compiled = lru_cache(KEPT_STATEMENTS)(lambda each: Compiled(each, engine.dialect))
         # The connections that nobody uses, the one used last at the end: few threads read at the
         # same moment, and what is used all the time has what it needs at hand. None is closed
@@ -115,8 +115,6 @@ class Reader:
 
         :raises sqlalchemy.exc.DBAPIError: what the driver raised
         """
-        if self._waits:
-            step_aside()
         compiled = self._compiled(statement)
         for observer in self.observers:
             observer(compiled.text)
@@ -149,6 +147,13 @@ class Reader:
         """
         idle, self._idle = self._idle, []
         return idle
+
+    def begin_anew(self) -> list[Any]:
+        """As in a process that has just been forked, whose other threads are not there.
+
+        :returns: the connections of the process that it was forked from
+        """
+        return self.leave()
 
     def _run(self, connection: Any, compiled: Compiled, values: Any) -> Sequence[Any]:
         try:
@@ -187,6 +192,46 @@ class Reader:
             connection_invalidated=lost,
             dialect=self._engine.dialect,
         )
+
+
+class ServerReader(Reader):
+    """Reads from a database server, on a limited number of connections.
+
+    Others go on while it answers; SQLite computes in the thread itself.
+    """
+
+    def __init__(self, engine: Engine, connections: int, patience: float) -> None:
+        """
+        :param connections: how many it has at the most
+        :param patience: how long a read waits for one of them, in seconds
+        """
+        super().__init__(engine)
+        self._connections = connections
+        self._patience = patience
+        self._free = threading.Semaphore(connections)
+
+    def rows(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Any]:
+        """The rows of a statement, as they are committed now.
+
+        :raises sqlalchemy.exc.TimeoutError: others had all of the connections for too long
+        :raises sqlalchemy.exc.DBAPIError: what the driver raised
+        """
+        step_aside()
+        free = self._free
+        if not free.acquire(timeout=self._patience):
+            text = f"{self._connections} connections were all busy for {self._patience:g} seconds"
+            raise PoolTimeoutError(text)
+        try:
+            return super().rows(statement, parameters)
+        finally:
+            free.release()
+
+    def begin_anew(self) -> list[Any]:
+        """As in a process that has just been forked, whose other threads are not there."""
+        self._free = threading.Semaphore(self._connections)
+        return super().begin_anew()
 
 
 def _has_entities(statement: Any) -> bool:
