@@ -46,6 +46,7 @@ def includeme(config: Any) -> None:
     config.include(".plugins")
     config.include(".database")
     config.include(".db")
+    config.include(".retry")
     config.include(".events")
     config.include(".resources")
     config.include(".security")

@@ -21,10 +21,10 @@ from pyramid.response import Response
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from widget_service.database.retry import MORE, is_transient
 from widget_service.logs import quoted
 from widget_service.principals import AccessRefused, Refused
 from widget_service.rendering import dump_json
+from widget_service.retry import MORE, is_transient
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import plaster
 
-from widget_service.database.retry import is_tried_again
 from widget_service.logs import cut, quoted
 from widget_service.principals import AccessRefused
+from widget_service.retry import is_tried_again
 
 log = logging.getLogger("widget_service.audit")
 

@@ -22,9 +22,9 @@ from widget_service.auth.schemas import (
     Sessions,
     Token,
 )
-from widget_service.database.retry import once
 from widget_service.errors import LoginFailed, WrongPassword
 from widget_service.rest import Service
+from widget_service.retry import once
 
 
 def _service(name: str, factory: Any) -> Service:

@@ -6,7 +6,6 @@ from typing import Any
 
 
 def includeme(config: Any) -> None:
-    """Connections, what happens when two writes meet, and the schema."""
+    """Connections, and the schema."""
     config.include(".engines")
-    config.include(".retry")
     config.include(".migrating")

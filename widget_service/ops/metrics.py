@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Histogram, PlatformCollector, P
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from widget_service.database.retry import is_tried_again, once
+from widget_service.retry import is_tried_again, once
 
 log = logging.getLogger(__name__)
 

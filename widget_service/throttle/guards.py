@@ -27,10 +27,10 @@ from typing import Any
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import bodies, rest, settings
-from widget_service.database.retry import once
 from widget_service.db import is_unsafe
 from widget_service.emails import email_key
 from widget_service.errors import LoginFailed, ServiceError, WrongPassword
+from widget_service.retry import once
 from widget_service.throttle.limiting import Count, Exceeded, Standing, TooManyRequests, fields
 from widget_service.throttle.schemas import TooMany
 

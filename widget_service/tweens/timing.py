@@ -9,8 +9,8 @@ from typing import Any
 
 import colander
 
-from widget_service.database.retry import once
 from widget_service.fields import Flag
+from widget_service.retry import once
 from widget_service.settings import setting
 
 

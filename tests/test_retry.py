@@ -24,7 +24,7 @@ PLUGIN = """
 import threading
 from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import text
-from widget_service.database.retry import once
+from widget_service.retry import once
 from widget_service.rest import Service
 
 clients = Service("clients", "/{what}")
