@@ -75,7 +75,8 @@ class Report:
         spreads = [
             (max(rates) - min(rates)) / median(rates)
             for found in self._results.values()
-            if (rates := [each.rate for each in found])
+            # In a short round a peer may not have answered a single deep page.
+            if median(rates := [each.rate for each in found])
         ]
         return f"{max(spreads):.0%}" if spreads else ""
 
