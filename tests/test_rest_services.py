@@ -1,10 +1,13 @@
 """What a plugin may ask of a service of its own, and where the services are."""
 
+import copy
+
 import pytest
 from core import core_ini, serving
 from pyramid.scripts.pviews import PViewsCommand
 
 from widget_service.testing import application
+from widget_service.widgets.views import widgets
 
 
 @pytest.fixture
@@ -149,3 +152,9 @@ def test_it_keeps_the_headers_of_a_view_but_those_of_another_body(tmp_path, writ
     assert "ETag" in response.headers
     assert "Content-MD5" not in response.headers
     assert response.headers["Content-Length"] == "7"
+
+
+def test_the_schemas_of_answers_are_not_copied_for_each_view():
+    for _method, _view, options in widgets.definitions:
+        # As Cornice does with what it passes on to Pyramid.
+        assert copy.deepcopy(options["response_schemas"]) is options["response_schemas"]
