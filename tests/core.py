@@ -1,5 +1,6 @@
 """Applications of the core and of plugins that only tests have."""
 
+import re
 from contextlib import closing, contextmanager
 
 import webtest
@@ -29,3 +30,14 @@ def serving(directory, *plugins, **settings):
     app = application(core_ini(directory, *plugins, **settings), directory)
     with closing(app.registry.database):
         yield webtest.TestApp(app)
+
+
+def refused(response):
+    """The fields that a 400 of the validation shape names."""
+    assert response.status_int == 400, response
+    assert set(response.json) == {"errors", "message"}
+    assert response.json["message"] == "Input payload validation failed"
+    assert response.content_type == "application/json"
+    # Not even in an escape: some parsers of JSON refuse these.
+    assert not re.search(r"\\ud[89a-f]", response.text, re.IGNORECASE)
+    return response.json["errors"]

@@ -1,6 +1,5 @@
 """The two roads to the database, through the real tweens and on real files."""
 
-import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -19,20 +18,16 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     insert,
-    make_url,
     text,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 from transaction import TransactionManager
 from turns import others_go_on
 
-from widget_service.database.engines import CONNECT_TIMEOUT, patience, without_secrets
 from widget_service.db import Base, Request, UtcDateTime, utc_now
-from widget_service.testing import application, new_database, statements
+from widget_service.testing import application, statements
 
 
 @pytest.fixture
@@ -157,14 +152,6 @@ def test_it_reads_while_another_connection_writes(notes, database):
     assert counted(notes) == 1
 
 
-def test_it_lets_writers_of_one_process_take_turns_at_sqlite(tmp_path):
-    # Not in SQLite, whose pauses between attempts get longer: a connection is what they wait for.
-    with serving(tmp_path, "plugins.notes", database__lock_timeout="1") as testapp:
-        engine = testapp.app.registry.database.write_engine
-        with engine.begin(), pytest.raises(PoolTimeoutError):
-            engine.connect()
-
-
 def test_others_go_on_while_somebody_waits_to_write(notes):
     registry = notes.app.registry
     request = Request.blank("/", method="POST")
@@ -210,126 +197,6 @@ def test_it_loses_no_read_modify_write(own_database, tmp_path):
         assert failures == []
         (note,) = testapp.app.registry.database.read(text("SELECT text FROM note"))
         assert note.text == "160"
-
-
-@pytest.mark.parametrize(
-    ("pragma", "value"),
-    [
-        ("journal_mode", "wal"),
-        # FULL: what was answered 200 survives a power failure.
-        ("synchronous", 2),
-        ("foreign_keys", 1),
-        ("busy_timeout", 5000),
-    ],
-)
-def test_it_prepares_connections_to_sqlite(tmp_path, pragma, value):
-    with serving(tmp_path) as testapp:
-        database = testapp.app.registry.database
-        for engine in (database.read_engine, database.write_engine):
-            with engine.connect() as connection:
-                assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
-
-
-def test_it_prepares_connections_to_postgresql(request, tmp_path):
-    with new_database("postgresql", request, tmp_path) as url:
-        # What the operator says in the URL is not lost.
-        settings = {"sqlalchemy__url": f"{url}&options=-c statement_timeout=7s"}
-        with serving(tmp_path, **settings) as testapp:
-            database = testapp.app.registry.database
-            for engine, read_only in ((database.read_engine, "on"), (database.write_engine, "off")):
-                with engine.connect() as connection:
-                    show = connection.exec_driver_sql
-                    assert show("SHOW lock_timeout").scalar() == "5s"
-                    assert show("SHOW statement_timeout").scalar() == "7s"
-                    assert connection.connection.dbapi_connection.patience == 11
-                    assert show("SHOW default_transaction_read_only").scalar() == read_only
-
-
-@pytest.mark.parametrize(("query", "seconds"), [("", CONNECT_TIMEOUT), ("?connect_timeout=2", "2")])
-def test_it_does_not_wait_long_for_a_host_that_does_not_answer(query, seconds):
-    url = make_url(f"postgresql+psycopg://a@example.com/b{query}")
-    assert patience(url) == {"connect_timeout": seconds}
-
-
-CONNECTIONS = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-
-
-def test_it_holds_no_connection_when_it_has_started(request, tmp_path):
-    # A server that forks now would give one connection to two processes.
-    with new_database("postgresql", request, tmp_path) as url:
-        engine = create_engine(url, poolclass=NullPool)
-        with serving(tmp_path, "plugins.notes", sqlalchemy__url=url) as testapp:
-            with engine.connect() as connection:
-                assert connection.execute(CONNECTIONS).scalar() == 1
-            assert counted(testapp) == 0
-            with engine.connect() as connection:
-                assert connection.execute(CONNECTIONS).scalar() == 2
-
-
-@pytest.mark.parametrize(
-    "url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true"]
-)
-def test_it_refuses_a_database_in_memory(tmp_path, url):
-    refused(tmp_path, url, "SQLite database does not work")
-
-
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [
-        ("", "is no URL"),
-        ("junk", "is no URL"),
-        ("nosuch://a/b", "must begin with"),
-        ("sqlite:////nowhere/at/all.sqlite", "cannot be used: there is no /nowhere/at/all"),
-        ("postgresql+psycopg://joe:secret@localhost:1/b", "cannot be used: connection failed"),
-    ],
-)
-def test_it_refuses_a_database_that_it_cannot_use(tmp_path, url, reason):
-    assert "secret" not in refused(tmp_path, url, reason)
-
-
-def test_it_refuses_a_database_whose_driver_is_missing(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    refused(tmp_path, "postgresql+psycopg://a/b", "SQLAlchemy says: import of psycopg halted")
-
-
-def refused(directory, url, reason):
-    with pytest.raises(SystemExit, match=reason) as refusal:
-        application(core_ini(directory, sqlalchemy__url=url), directory)
-    return str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("sqlite:////a/b.sqlite", "sqlite:////a/b.sqlite"),
-        ("postgresql+psycopg://joe:secret@h/b", "postgresql+psycopg://joe:***@h/b"),
-        ("postgresql+psycopg:///b?password=secret", "postgresql+psycopg:///b?password=***"),
-        (
-            "postgresql+psycopg://h/b?sslpassword=secret&oauth_client_secret=secret",
-            "postgresql+psycopg://h/b?oauth_client_secret=***&sslpassword=***",
-        ),
-        (
-            "postgresql+psycopg://h/b?accessToken=secret&sslkey=%2Fsecret&scram_client_key=secret",
-            "postgresql+psycopg://h/b?accessToken=***&scram_client_key=***&sslkey=***",
-        ),
-        (
-            "postgresql+psycopg://h/b?keepalives=1&sslmode=require",
-            "postgresql+psycopg://h/b?keepalives=1&sslmode=require",
-        ),
-        ("redis://h/0?client_secret=secret", "redis://h/0?client_secret=***"),
-        ("postgresql+psycopg://joe:sec@ret@h/b", "***"),
-        ("secret", "***"),
-    ],
-)
-def test_it_shows_urls_without_their_secrets(url, shown):
-    assert without_secrets(url) == shown
-
-
-def test_it_refuses_to_start_without_a_database(tmp_path):
-    ini = core_ini(tmp_path).replace("sqlalchemy.url", "#")
-    with pytest.raises(SystemExit, match="1 problem") as refusal:
-        application(ini, tmp_path)
-    assert "sqlalchemy.url" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
