@@ -1,12 +1,14 @@
 """What a second process on a second core gains: one and two of this service on one database.
 
 With four cores or more the loads have cores of their own. With two they share those of the servers,
-and the second process gains less than it would.
+and the second process gains less than it would: how much, a bare view shows, whose processes have
+nothing in common.
 """
 
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from statistics import median
@@ -18,19 +20,23 @@ from load import Load
 from report import figure, table
 from scenarios import CONNECTIONS, ONE, READERS, World
 
+KEYS = ("waitress", "pyramid-waitress")
 
-def rate(url: str, count: int, rows: int, seconds: float, warmup: float) -> float:
+
+def rate(
+    server: servers.Server, url: str, count: int, rows: int, seconds: float, warmup: float
+) -> float:
     """Requests per second of so many processes together."""
     cores = sorted(os.sched_getaffinity(0))
     spare = cores[2:] if len(cores) > 3 else cores[:2]
-    server = next(each for each in servers.SERVERS if each.key == "waitress")
     with ExitStack() as stack:
         # Each has a file of settings of its own, with its port.
         running = [
             stack.enter_context(servers.running(replace(server, key=f"process-{core}"), url, core))
             for core in cores[:count]
         ]
-        tokens = [log_in(running[0].port, user) for user in range(READERS)]
+        is_limit = isinstance(server, servers.Limit)
+        tokens = [""] if is_limit else [log_in(running[0].port, user) for user in range(READERS)]
         for length in filter(None, (warmup, seconds)):
             loads = []
             for each in running:
@@ -45,18 +51,19 @@ def rate(url: str, count: int, rows: int, seconds: float, warmup: float) -> floa
 
 def measure(rows: int, rounds: int, seconds: float, warmup: float) -> None:
     """Take turns, and print the table."""
-    server = next(each for each in servers.SERVERS if each.key == "waitress")
-    found: dict[int, list[float]] = {1: [], 2: []}
+    measured = [each for each in servers.SERVERS if each.key in KEYS]
+    found: dict[tuple[str, int], list[float]] = defaultdict(list)
     with closing(SQLite(rows)) as database:
-        url = database.copy(server)
+        url = database.copy(measured[0])
         for turn in range(rounds):
             for count in (1, 2) if turn % 2 == 0 else (2, 1):
-                found[count].append(rate(url, count, rows, seconds, warmup))
-        database.drop(server)
-    one, two = median(found[1]), median(found[2])
+                for each in measured:
+                    found[each.key, count].append(rate(each, url, count, rows, seconds, warmup))
+        database.drop(measured[0])
+    lines = []
+    for each in measured:
+        one, two = (median(found[each.key, count]) for count in (1, 2))
+        lines.append([each.title, figure(one), figure(two), figure(two / one)])
     print(f"\n## {rows:,} widgets in SQLite, several processes\n")
-    lines = [
-        ["one process", figure(one), "1.00"],
-        ["two processes", figure(two), figure(two / one)],
-    ]
-    print(table(["", "one widget, requests per second", "× one process"], lines))
+    print("One widget, requests per second.\n")
+    print(table(["", "one process", "two", "two ÷ one"], lines))
