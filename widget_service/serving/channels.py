@@ -49,6 +49,8 @@ MOST_FIELDS = 40
 FRAMING = {"CONTENT_LENGTH", "EXPECT", "TRANSFER_ENCODING"}
 # How many bytes of answers may wait for a client before its next request is answered.
 MOST_UNSENT = 65536
+# How long what a client goes on to send is let go by when its request is refused, in seconds.
+LINGER_SECONDS = 30.0
 # The values of that field; empty where they go on in the next line.
 CODINGS = re.compile(rb"^transfer-encoding:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
@@ -180,6 +182,8 @@ class Refusal(ErrorTask):
         self.response_headers.extend((*ALWAYS, JSON_POLICY))
         self.request.headers["CONNECTION"] = "close"
         self.set_close_on_finish()
+        # One that takes too long has had its time.
+        self.channel.lingers = not isinstance(error, RequestTimeout)
         self.content_length = len(body)
         self.write(body)
 
@@ -270,6 +274,9 @@ class Channel(HTTPChannel):
     request: Any
     # Whether the next one is answered when more of the answers before it has left.
     is_held = False
+    # Whether the client may not have sent all of what is refused, and until when it may go on.
+    lingers = False
+    lingers_until = 0.0
 
     def service(self) -> None:
         """Answer the next request, in a thread of the workers."""
@@ -319,10 +326,32 @@ class Channel(HTTPChannel):
 
     def handle_close(self) -> None:
         """Close the connection: at once in the thread of the loop, and soon in another one."""
-        if threading.get_ident() == self._map.thread:
-            super().handle_close()
-        else:
+        if threading.get_ident() != self._map.thread:
             self.will_close = True
+        elif self.lingers and not self.total_outbufs_len:
+            self._linger()
+        else:
+            super().handle_close()
+
+    def _linger(self) -> None:
+        """Say that nothing follows, and close when the client has (RFC 9112, 9.6).
+
+        Closed while something is there that nobody has read, the system would tell the client that
+        the connection is broken, and many then look for no answer.
+        """
+        self.lingers = self.will_close = self.close_when_flushed = False
+        self.lingers_until = time.time() + LINGER_SECONDS
+        # Where it is broken already, that is the next to be read.
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def received(self, data: bytes) -> bool:
+        """Take in some of the requests, in the thread of the loop."""
+        if not self.lingers_until:
+            return super().received(data)  # type: ignore[no-any-return]
+        if time.time() > self.lingers_until:
+            self.handle_close()
+        return False
 
     def write_soon(self, data: Any) -> int:
         """Send some of an answer: bytes, or one of waitress's buffers."""
@@ -359,7 +388,9 @@ class Channel(HTTPChannel):
         """Nothing was received that is not answered, nothing is to be sent, and nothing waits to
         be received: to close the connection then would take away the end of the last answer.
         """
-        return not (self.requests or self.request or self.total_outbufs_len or self._has_received())
+        return bool(self.lingers_until) or not (
+            self.requests or self.request or self.total_outbufs_len or self._has_received()
+        )
 
     def _has_received(self) -> bool:
         with suppress(OSError):
