@@ -1,11 +1,13 @@
 """What other plugins hear of widgets, and what they may do about it."""
 
 import pytest
+from sqlalchemy import select
 
 from widget_service import configure, start
 from widget_service.errors import Conflict
 from widget_service.testing import SETTINGS, Client, empty, run
 from widget_service.widgets.events import WidgetAdded, WidgetDeleted, WidgetUpdated
+from widget_service.widgets.models import Widget
 
 FIELDS = {"info_url": "https://example.com/", "deadline": "12/31/2099"}
 
@@ -31,11 +33,16 @@ def admin(database, app, heard):
         if event.name == "forbidden":
             raise Conflict("Not that one.")
 
+    def find(event):
+        # As one would that deletes what refers to it.
+        assert event.session.scalar(select(Widget.name).where(Widget.id == event.widget_id))
+
+    config.add_subscriber(find, WidgetDeleted)
     for kind in (WidgetAdded, WidgetUpdated, WidgetDeleted):
         config.add_commit_subscriber(
             lambda event: heard.append((type(event).__name__, event.name)), kind
         )
-        config.add_subscriber(veto, kind)
+    config.add_subscriber(veto, WidgetAdded)
     config.commit()
     empty(app.registry)
     made = start(config)
@@ -65,8 +72,15 @@ def test_it_tells_nothing_of_what_was_refused(admin, heard):
     assert heard == []
 
 
-def test_it_lets_a_subscriber_veto(admin, heard):
-    answer = admin.post("/api/v1/widgets", {"name": "forbidden", **FIELDS}, status=409)
+@pytest.mark.parametrize(
+    ("method", "path", "fields"),
+    [
+        ("post", "/api/v1/widgets", {"name": "forbidden", **FIELDS}),
+        ("put", "/api/v1/widgets/forbidden", FIELDS),
+    ],
+)
+def test_it_lets_a_subscriber_veto(admin, heard, method, path, fields):
+    answer = getattr(admin, method)(path, fields, status=409)
     assert answer.json == {"status": "fail", "message": "Not that one."}
     assert admin.get("/api/v1/widgets").json["total_items"] == 0
     assert heard == []

@@ -114,12 +114,14 @@ class Task(WSGITask):
         nothing where that is not so. Waitress keeps none after an answer without a body.
         """
         headers = [(_capitalized(name), value) for name, value in self.response_headers]
+        if not self.has_body:
+            # Nor is there a length (RFC 9110, 8.6), though WebOb says that it is 0.
+            headers = [each for each in headers if each[0] != "Content-Length"]
         names = dict(headers)
         if (
             self.version != "1.1"
             or _ends_connection(self.request.headers)
             or self.channel.server.adj.ident
-            # Where there is no body, there is no length either (RFC 9110, 8.6).
             or self.has_body != ("Content-Length" in names)
             # Of a file waitress sends the content all the same.
             or (not self.has_body and self.content_length)

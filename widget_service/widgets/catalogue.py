@@ -34,6 +34,13 @@ _ONE = _SHOWN.where(Widget.name == bindparam("name"))
 WIDGETS = Listing(Widget.id, _SHOWN)
 
 
+class NameTaken(Conflict):
+    """There is a widget of that name, perhaps since a moment ago."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Widget name: {name} already exists, must be unique.")
+
+
 def find(rows: Rows, name: str) -> Row[Any] | None:
     """The widget as it is shown, or None."""
     return first(rows(_ONE, {"name": name}))
@@ -47,7 +54,7 @@ def lock(session: Session, name: str) -> Widget | None:
 def add(session: Session, owner_id: int, name: str, info_url: str, deadline: datetime) -> None:
     """Add a widget.
 
-    :raises Conflict: there is one of that name, perhaps since a moment ago
+    :raises NameTaken: there is one of that name
     """
     row = {
         "name": name,
@@ -58,7 +65,7 @@ def add(session: Session, owner_id: int, name: str, info_url: str, deadline: dat
         "owner_id": owner_id,
     }
     if not insert_new(session, Widget, row):
-        raise Conflict(f"Widget name: {name} already exists, must be unique.")
+        raise NameTaken(name)
     events.publish(WidgetAdded(session, name, owner_id))
 
 
@@ -72,5 +79,6 @@ def update(session: Session, widget: Widget, info_url: str, deadline: datetime) 
 
 def delete(session: Session, widget: Widget) -> None:
     """Delete a widget that is locked."""
-    session.delete(widget)
+    # While it is there: what refers to it has to go before.
     events.publish(WidgetDeleted(session, widget.id, widget.name))
+    session.delete(widget)

@@ -25,7 +25,10 @@ class WidgetUpdated(DomainEvent):
 
 @dataclass(frozen=True)
 class WidgetDeleted(DomainEvent):
-    """A widget is no more; its id will not be used again, its name may be."""
+    """A widget will be no more; its id will not be used again, its name may be.
+
+    It is still there, so that a subscriber can take away what refers to it.
+    """
 
     widget_id: int
     name: str

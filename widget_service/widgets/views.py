@@ -8,7 +8,6 @@ from typing import Any
 from widget_service import paging, rendering, settings
 from widget_service.answers import Empty, Fail, ValidationOrFail
 from widget_service.db import utc_now
-from widget_service.errors import Conflict
 from widget_service.rest import Service, check_preconditions
 from widget_service.widgets import catalogue, schemas
 from widget_service.widgets.resources import Catalogue, NamedWidget
@@ -74,7 +73,7 @@ def put_widget(request: Any) -> dict[str, Any]:
     if context.found is None:
         try:
             return _create(request, context.name, **request.validated["body"])
-        except Conflict as overtaken:
+        except catalogue.NameTaken as overtaken:
             _look_again(context, overtaken)
             check_preconditions(request, etag(context.found))
     catalogue.update(request.dbsession, context.found, **request.validated["body"])
@@ -102,10 +101,10 @@ def etag(row: Any) -> str | None:
     return None if row is None else f'"{row.id}-{row.version}"'
 
 
-def _look_again(context: Any, overtaken: Conflict) -> None:
+def _look_again(context: Any, overtaken: catalogue.NameTaken) -> None:
     """Find what another request has added since this one looked.
 
-    :raises Conflict: it was deleted again
+    :raises NameTaken: it was deleted again
     """
     context.load()
     if context.found is None:
