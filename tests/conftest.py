@@ -6,7 +6,12 @@ import sys
 
 import plaster.loaders
 import pytest
+from hypothesis import settings
 from running import Running
+
+# How long an example takes says more of the machine than of the service.
+settings.register_profile("service", deadline=None)
+settings.load_profile("service")
 
 pytest_plugins = ["widget_service.testing", "figures"]
 

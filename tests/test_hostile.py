@@ -38,9 +38,7 @@ VARYING = re.compile(
 # What comes with every answer, whatever was asked.
 HEADERS = ("Content-Type", "Access-Control-Allow-Origin", "X-Content-Type-Options")
 
-EXAMPLES = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 characters = st.characters(codec="utf-8")
 texts = st.one_of(

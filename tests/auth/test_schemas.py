@@ -225,7 +225,6 @@ ANY_JSON = st.recursive(
 )
 QUICK = settings(
     max_examples=60,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

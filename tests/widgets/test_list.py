@@ -134,7 +134,6 @@ class TestPages:
 
     @settings(
         max_examples=15,
-        deadline=None,
         # The table is filled anew for each example.
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
@@ -245,7 +244,6 @@ CHANGES = st.lists(
 class TestCursor:
     @settings(
         max_examples=25,
-        deadline=None,
         # The table is filled anew for each example.
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

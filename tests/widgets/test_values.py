@@ -53,7 +53,6 @@ anything = st.recursive(
 
 examples = settings(
     max_examples=25,
-    deadline=None,
     # Each example leaves the table as it was.
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
