@@ -1,13 +1,17 @@
 """How the databases are connected to, which are refused, and what of their URLs is shown."""
 
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 from core import core_ini, serving
 from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
+from widget_service.database import engines
 from widget_service.database.engines import CONNECT_TIMEOUT, patience, without_secrets
 from widget_service.testing import application, new_database
 
@@ -18,6 +22,47 @@ def test_it_lets_writers_of_one_process_take_turns_at_sqlite(tmp_path):
         engine = testapp.app.registry.database.write_engine
         with engine.begin(), pytest.raises(PoolTimeoutError):
             engine.connect()
+
+
+def test_it_looks_again_soon_whether_another_process_still_writes_to_sqlite(tmp_path, monkeypatch):
+    with serving(tmp_path, database__lock_timeout="60000") as testapp:
+        engine = testapp.app.registry.database.write_engine
+        with closing(sqlite3.connect(engine.url.database)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            pauses = []
+
+            def ends_in_the_third(seconds):
+                pauses.append(seconds)
+                if len(pauses) == 3:
+                    other.rollback()
+
+            monkeypatch.setattr(engines.time, "sleep", ends_in_the_third)
+            with engine.begin():
+                assert pauses == [engines.PAUSE] * 3
+                with pytest.raises(sqlite3.OperationalError, match="locked"):
+                    other.execute("BEGIN IMMEDIATE")
+
+
+def test_it_says_what_is_wrong_with_sqlite_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines.time, "sleep", raising)
+    with serving(tmp_path) as testapp:
+        engine = testapp.app.registry.database.write_engine
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            driver.set_authorizer(
+                lambda action, *_what: (
+                    sqlite3.SQLITE_DENY
+                    if action == sqlite3.SQLITE_TRANSACTION
+                    else sqlite3.SQLITE_OK
+                )
+            )
+            with pytest.raises(DatabaseError, match="not authorized"):
+                connection.begin()
+            driver.set_authorizer(None)
+
+
+def raising(_seconds):
+    raise AssertionError("it waits")
 
 
 @pytest.mark.parametrize(

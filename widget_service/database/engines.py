@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -30,6 +31,8 @@ CONNECT_TIMEOUT = 5
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
+# Between two looks whether another process still writes to SQLite's file, in seconds.
+PAUSE = 0.001
 
 
 class DatabaseSettings(colander.MappingSchema):
@@ -249,15 +252,39 @@ def _sqlite_engine(
 
     if not read_only:
         event.listen(engine, "begin", file.check)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", partial(_begin_immediate, lock_timeout=lock_timeout))
         event.listen(engine, "reset", _end_transaction)
     return engine
 
 
-def _begin_immediate(connection: Connection) -> None:
-    # DEFERRED would take the write lock at the first write, after having read: two such
-    # transactions refuse each other. IMMEDIATE makes the second one wait.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_immediate(connection: Connection, lock_timeout: int) -> None:
+    """Begin a transaction that writes, once no other process does.
+
+    DEFERRED would take the write lock at the first write, after having read: two such transactions
+    refuse each other. IMMEDIATE makes the second one wait. SQLite itself would look again after
+    longer and longer pauses, and seldom when a process that writes all the time has just ended a
+    transaction: the other ones had to wait for seconds.
+    """
+    driver: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + lock_timeout / 1000
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        while _others_write(driver) and time.monotonic() < deadline:
+            time.sleep(PAUSE)
+        if not driver.in_transaction:
+            # For the error, as SQLAlchemy puts it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {lock_timeout}")
+
+
+def _others_write(driver: sqlite3.Connection) -> bool:
+    """Does another process write? If not, the transaction has begun, unless something is wrong."""
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    return False
 
 
 def _end_transaction(connection: DBAPIConnection, _record: object, _state: object) -> None:
