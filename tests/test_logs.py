@@ -10,7 +10,7 @@ import pytest
 from pyramid import testing
 from pyramid.request import Request
 
-from widget_service.logs import MOST_SHOWN, JSONFormatter, cut, quote_controls, quoted
+from widget_service.logs import MOST_LOGGED, MOST_SHOWN, JSONFormatter, cut, quote_controls, quoted
 
 
 class Unspeakable:
@@ -140,6 +140,8 @@ def test_it_loses_no_line_to_an_odd_extra(logged):
         ("for %s", ("/a\n2026 INFO \x1b[31mred",), r"for /a\n2026 INFO \x1b[31mred"),
         ("for %s", ("/caf\xe9\x85",), "for /caf\xe9" + r"\x85"),
         ("for %s", ("/a",), "for /a"),
+        ("a" * MOST_LOGGED, (), "a" * MOST_LOGGED),
+        ("%s", ("a" * (MOST_LOGGED + 1),), "a" * MOST_LOGGED + "..."),
     ],
 )
 def test_what_a_client_sent_makes_no_line_of_its_own(caplog, message, args, shown):

@@ -18,6 +18,8 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 # How much a line shows of a text that anybody may choose, in characters.
 MOST_SHOWN = 200
+# How much a library may log of one, with what it has to say itself.
+MOST_LOGGED = 2000
 
 # Anybody may send the header.
 ID = re.compile(r"[!-~]{1,128}")
@@ -27,12 +29,13 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def quote_controls(record: logging.LogRecord) -> bool:
-    """A filter that changes records: no client's path makes two lines of one, or colours it.
+    """A filter that changes records: no client's path makes two lines of one, colours or fills it.
 
     For the loggers of libraries that log what clients sent.
     """
     message = _message(record)
-    if CONTROLS.search(message):
+    if len(message) > MOST_LOGGED or CONTROLS.search(message):
+        message = cut(message, MOST_LOGGED)
         record.msg = CONTROLS.sub(lambda found: repr(found[0])[1:-1], message)
         record.args = ()
     return True
@@ -67,9 +70,9 @@ class JSONFormatter(logging.Formatter):
         return dump_json(line).decode("utf-8")
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = MOST_SHOWN) -> str:
     """A text for a log line, cut where it is long: whoever sends much must not fill the disk."""
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def quoted(text: str) -> str:

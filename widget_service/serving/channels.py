@@ -13,7 +13,6 @@ import threading
 import time
 from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv4Address, ip_address
 from operator import itemgetter
 from typing import Any
 
@@ -26,9 +25,10 @@ from waitress.parser import (
     unquote_bytes_to_wsgi,
 )
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error, build_http_date
+from waitress.utilities import BadRequest, Error, build_http_date
 
 from widget_service.rendering import dump_json
+from widget_service.serving import proxies
 from widget_service.tweens.headers import ALWAYS, JSON_POLICY
 
 # Where the application finds out that its server is about to stop: True, or not there.
@@ -72,19 +72,16 @@ class Task(WSGITask):
     """Answers a request; while the server drains, with ``Connection: close``."""
 
     def get_environment(self) -> dict[str, Any]:
-        """The WSGI environment, which says whether the server drains."""
+        """The WSGI environment, which says what a trusted proxy does, and if the server drains.
+
+        :raises proxies.Malformed: what the proxy says cannot be read
+        """
         environ: dict[str, Any] = super().get_environment()
         if self.request.path.startswith("//"):
             # Waitress would take it for one with a single slash, which a proxy that looks at paths
             # did not see.
             environ["PATH_INFO"] = self.request.path
-        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
-        if forwarded and self.channel.adj.trusted_proxy:
-            # What is before the proxies' own a client may have made up, as long as it likes.
-            proxies = self.channel.adj.trusted_proxy_count
-            hops = forwarded.rsplit(",", proxies)
-            hops[-proxies:] = map(_address, hops[-proxies:])
-            environ["HTTP_X_FORWARDED_FOR"] = ",".join(hops)
+        proxies.believe(environ, self.channel.adj)
         if self.channel.server.drain.begun:
             environ[DRAINING] = True
         return environ
@@ -93,6 +90,10 @@ class Task(WSGITask):
         """Call the application and send its answer."""
         try:
             super().service()
+        except proxies.Malformed:
+            self.request.error = BadRequest("What a proxy says cannot be read")
+            Refusal(self.channel, self.request).service()
+            self.close_on_finish = True
         except Exception:
             if self.channel.head:
                 # Nothing has left yet: waitress may answer that this went wrong.
@@ -140,25 +141,6 @@ class Task(WSGITask):
         self.channel.write_head()
 
 
-def _address(text: str) -> str:
-    """An address of X-Forwarded-For, without a port, and as waitress reads it.
-
-    It would take what is behind the last colon for a port, as in ``::ffff:192.0.2.1``, which is how
-    a proxy that listens to both versions of IP writes 192.0.2.1.
-    """
-    text = text.strip()
-    bare = text[1:].partition("]")[0] if text.startswith("[") else text
-    if bare.count(":") == 1:
-        bare = bare.partition(":")[0]
-    try:
-        address = ip_address(bare)
-    except ValueError:
-        return text
-    if isinstance(address, IPv4Address):
-        return str(address)
-    return str(address.ipv4_mapped or f"[{address}]")
-
-
 @lru_cache(500)
 def _capitalized(name: str) -> str:
     return "-".join([part.capitalize() for part in name.split("-")])
@@ -171,10 +153,10 @@ def _date(second: int) -> str:
 
 
 class Refusal(ErrorTask):
-    """What waitress answers before the application is asked, such as 431: our bare shape."""
+    """What is answered before the application is asked, such as 431: our bare shape."""
 
     def execute(self) -> None:
-        """Answer, and end the connection: where the next request begins is not known."""
+        """Answer, and end the connection: where the next request begins may not be known."""
         error = self.request.error
         body = dump_json({"message": error.reason})
         self.status = f"{error.code} {error.reason}"

@@ -113,6 +113,8 @@ class Server:
         self._waking = threading.RLock()
         self._listeners = [each for each in self._loop.values() if isinstance(each, BaseWSGIServer)]
         for listener in self._listeners:
+            # Without what waitress puts around it: a task sees to what proxies say.
+            listener.application = app
             listener.channel_class = Channel
             listener.drain = self.drain
             listener.served = self._served
