@@ -20,7 +20,7 @@ import colander
 from pyramid.request import Request
 from sqlalchemy.exc import DBAPIError
 
-from widget_service import settings
+from widget_service import leftovers, settings
 from widget_service.database.stale_plans import is_stale
 from widget_service.db import SAFE_METHODS
 from widget_service.fields import WholeNumber
@@ -82,7 +82,16 @@ def once(request: Request, key: object, make: Callable[[], Kept]) -> Kept:
 
 
 def execution_policy(environ: dict[str, Any], router: Any) -> Any:
-    """Pyramid's execution policy: an answer to the request, at the first attempt or a later one."""
+    """Pyramid's execution policy: an answer to the request, and nothing left of its body."""
+    stream = leftovers.arriving(environ)
+    response = _answer(environ, router)
+    if stream is not None:
+        leftovers.drop(stream, settings.of(router.registry, "rest").max_body_size)
+    return response
+
+
+def _answer(environ: dict[str, Any], router: Any) -> Any:
+    """The answer to the request, of the first attempt or a later one."""
     # A request without a transaction has nothing that could be in anybody's way.
     if environ["REQUEST_METHOD"] in SAFE_METHODS:
         return _attempt(environ, router)[0]
