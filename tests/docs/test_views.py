@@ -154,6 +154,12 @@ def test_it_lets_browsers_keep_the_files(client, name, kind):
     assert client.get(url, headers=since, status=304).body == b""
 
 
+@pytest.mark.parametrize("part", ["bytes=0-9", "bytes=9999999-"])
+def test_it_sends_no_part_of_a_file(client, part):
+    url = "/api/v1/ui/static/start.js"
+    assert client.get(url, headers={"Range": part}, status=200).body == client.get(url).body
+
+
 @pytest.mark.parametrize(
     "name", ["missing.js", "..%2fviews.py", "%2e%2e/page.html", "LICENSE", "%2fetc%2fpasswd", "%00"]
 )

@@ -106,6 +106,8 @@ def get_asset(request: Any) -> Response:
     found = {file.name: file for file in STATIC.iterdir() if file.suffix in TYPES}.get(name)
     if found is None:
         raise NotFound(f"{name} not found.")
+    # Nobody needs a part of one, and WebOb would refuse a wrong one in plain text.
+    request.range = None
     response = FileResponse(found, request, content_type=TYPES[found.suffix])
     # Not cache_expires, which calls utcnow, which Python is about to remove.
     response.cache_control.max_age = settings.of(request.registry, "docs").asset_max_age
