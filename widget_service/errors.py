@@ -40,6 +40,8 @@ REFERENCE = "It refers to something that is not there any more, or something ref
 RETRY_AFTER = "1"
 # PostgreSQL's foreign_key_violation and restrict_violation.
 FOREIGN_KEY_VIOLATIONS = ("23503", "23001")
+# What WebOb has no words for.
+STATUSES = {421: "421 Misdirected Request"}
 
 
 class ServiceError(Exception):
@@ -135,7 +137,9 @@ class WrongPassword(Invalid):
 
 def respond(status: int, body: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response."""
-    response = Response(dump_json(body), status=status, content_type="application/json")
+    response = Response(
+        dump_json(body), status=STATUSES.get(status, status), content_type="application/json"
+    )
     response.headers.update(headers or {})
     return response
 

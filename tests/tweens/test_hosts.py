@@ -16,6 +16,7 @@ def test_it_answers_for_the_hosts_that_are_named(tmp_path, host):
 def test_it_refuses_to_answer_for_another_host(tmp_path, host):
     with serving(tmp_path, "plugins.echo", hosts__allowed="api.example.com [::1]") as testapp:
         answer = testapp.get("/api/v1/echo", headers={"Host": host}, status=421)
+        assert answer.status == "421 Misdirected Request"
         assert answer.json == {"message": "This service does not answer for that host."}
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
