@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from widget_service.ops.health import BEHIND, UNREACHABLE
-from widget_service.serving.channels import DRAINING
+from widget_service.serving import DRAINING
 from widget_service.testing import PLUGINS, Client, application, ini_text
 
 ALIVE, READY, VERSION = "/__lbheartbeat__", "/__heartbeat__", "/__version__"

@@ -18,8 +18,8 @@ from sqlalchemy import text
 from waitress import wasyncore
 
 from widget_service import logs
+from widget_service.serving import DRAINING
 from widget_service.serving import server as module
-from widget_service.serving.channels import DRAINING
 from widget_service.serving.server import server_factory
 from widget_service.testing import application as service
 

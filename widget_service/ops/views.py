@@ -11,6 +11,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service.errors import RETRY_AFTER, ServiceError
 from widget_service.rest import Service
+from widget_service.serving import DRAINING
 
 # Looked up once: to find it reads what is installed.
 VERSION = version("widget_service")
@@ -22,9 +23,6 @@ alive = Public("ops.alive", "/alive")
 ready = Public("ops.ready", "/ready")
 release = Public("ops.version", "/version")
 metrics = Public("ops.metrics", "/metrics")
-
-# What the server puts in the environment of requests once it is told to stop.
-DRAINING = "widget_service.draining"
 
 
 class NotReady(ServiceError):

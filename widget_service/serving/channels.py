@@ -28,11 +28,8 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, Error, build_http_date
 
 from widget_service.rendering import dump_json
-from widget_service.serving import proxies
+from widget_service.serving import DRAINING, proxies
 from widget_service.tweens.headers import ALWAYS, JSON_POLICY
-
-# Where the application finds out that its server is about to stop: True, or not there.
-DRAINING = "widget_service.draining"
 
 # What is no request line would take waitress's expression the cube of its length, and blanks in a
 # row the square of theirs, in the thread that serves everybody. A field may go on in the next line.
