@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -60,8 +61,21 @@ def free_port():
     """A port of this machine that nobody listens on, in either version of the protocol."""
     while True:
         port = secrets.choice(PORTS)
-        with contextlib.suppress(OSError), socket.create_server(("localhost", port)):
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            if has_ipv6():
+                socket.create_server(("::1", port), family=socket.AF_INET6).close()
             return port
+
+
+@functools.cache
+def has_ipv6():
+    """Has this machine an address of its own in that version?"""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def ini_file(name, directory, *changes, port=None):

@@ -7,6 +7,7 @@ import warnings
 from contextlib import closing
 
 import pytest
+from processes import PATIENCE
 from sqlalchemy import Integer, text
 
 from widget_service.database import engines
@@ -16,9 +17,6 @@ from widget_service.testing import new_database
 PID = text("SELECT pg_backend_pid() AS pid").columns(pid=Integer)
 PIDS = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
 POOL = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0}
-POOL = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0}
-# Seconds; nothing waits for their end when all is well.
-PATIENCE = 60
 
 
 @pytest.fixture

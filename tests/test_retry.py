@@ -11,13 +11,11 @@ from threading import Barrier, Thread
 import pytest
 import webtest
 from core import core_ini
+from processes import PATIENCE
 from sqlalchemy import text
 
 from widget_service.errors import UNAVAILABLE
 from widget_service.testing import PLUGINS, Client, application, ini_text
-
-# Seconds; nothing waits for their end when all is well.
-PATIENCE = 60
 
 # The barrier makes sure that both have read before one of them writes.
 PLUGIN = """
