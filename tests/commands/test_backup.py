@@ -1,5 +1,6 @@
 """Copies of a database; of one that is written to meanwhile, see faults/test_backup.py."""
 
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -68,6 +69,21 @@ def test_it_copies_everything_to_one_file(own_database, run, tmp_path, request, 
         again = Client(app, user.account).get("/api/v1/auth/user")
         assert again.json["public_id"] == user.account.public_id
         app.registry.database.close()
+
+
+def test_a_copy_is_on_the_disk_before_it_has_its_name(sqlite, run, tmp_path, monkeypatch):
+    copy = tmp_path / "copy"
+    fsync, written = os.fsync, []
+
+    def noting(file):
+        fsync(file)
+        status = os.fstat(file)
+        written.append((status.st_ino, status.st_size, copy.exists()))
+
+    monkeypatch.setattr(os, "fsync", noting)
+    assert run(sqlite, "backup", copy)[0] == 0
+    status = copy.stat()
+    assert written == [(status.st_ino, status.st_size, False)]
 
 
 @pytest.mark.parametrize("name", ["copy", "copy.unfinished"])
