@@ -306,8 +306,9 @@ def test_it_rolls_back_all_of_a_migration_that_fails(notes):
     assert tables(notes) == {"alembic_version", "note_similar"}
 
 
-def migrate(registry, down=None):
-    registry.commands["migrate"].run(registry, argparse.Namespace(down=down))
+def migrate(registry, down=None, *, with_dependents=False):
+    args = argparse.Namespace(down=down, with_dependents=with_dependents)
+    registry.commands["migrate"].run(registry, args)
 
 
 def test_it_migrates_by_command(notes, tmp_path, capsys):
@@ -320,6 +321,70 @@ def test_it_migrates_by_command(notes, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("taken back: ")
     assert main([*command, "--down", "notes@base"]) == 0
     assert capsys.readouterr().out == "there was nothing to do\n"
+
+
+SEATS = """
+from alembic import op
+
+revision = "seats0001"
+down_revision = None
+branch_labels = ("seats",)
+depends_on = ("widgets",)
+
+def upgrade():
+    op.execute("CREATE TABLE seat (id INTEGER)")
+
+def downgrade():
+    op.execute("DROP TABLE seat")
+"""
+
+
+@pytest.fixture
+def seats(own_database, tmp_path, write_plugin):
+    """A database with the tables of a plugin that depends on widgets."""
+    text = 'def includeme(config):\n    config.add_migrations("seats:migrations")\n'
+    write_plugin("seats/__init__", text)
+    write_plugin("seats/migrations/0001", SEATS)
+    ini = ini_text(own_database, [*PLUGINS, "seats"]) + alembic_section(*OURS)
+    with configured(tmp_path, ini) as registry:
+        migrations.upgrade(registry)
+        yield registry
+
+
+@pytest.mark.parametrize(
+    ("target", "others"),
+    [
+        ("widgets@base", "seats0001 of seats"),
+        ("auth@base", "seats0001 of seats, widgets0001 of widget_service.widgets"),
+    ],
+)
+def test_it_takes_nothing_of_other_plugins_back_unasked(seats, target, others):
+    with pytest.raises(CommandError, match=f"as well: {others}.*--with-dependents"):
+        migrate(seats, target)
+    assert {"seat", "widget"} <= tables(seats)
+    migrate(seats, target, with_dependents=True)
+    assert not {"seat", "widget"} & tables(seats)
+
+
+def test_it_takes_back_what_nobody_depends_on_and_all_of_it_where_that_is_asked_for(seats):
+    migrate(seats, "seats@base")
+    assert "seat" not in tables(seats)
+    assert "widget" in tables(seats)
+    migrate(seats)
+    migrate(seats, "base")
+    assert tables(seats) == {"alembic_version"}
+
+
+def test_it_refuses_the_bare_name_of_a_branch(seats):
+    with pytest.raises(CommandError, match="to take all of it back: seats@base"):
+        migrate(seats, "seats")
+    assert "seat" in tables(seats)
+
+
+def test_it_knows_no_dependents_where_it_goes_up(notes):
+    with pytest.raises(CommandError, match="for --down only"):
+        migrate(notes, with_dependents=True)
+    assert tables(notes) == set()
 
 
 @pytest.mark.parametrize("revision", ["typo@base", "nonsense", "notes@nonsense"])

@@ -22,6 +22,7 @@ from sqlalchemy import String, column, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from widget_service import settings
+from widget_service.cli import CommandError
 from widget_service.database import revisions, row_count
 from widget_service.plugins import Plugins
 from widget_service.settings import StartupError
@@ -100,15 +101,23 @@ def _is_up_to_date(registry: Any) -> bool:
 def migrate(registry: Any, args: argparse.Namespace) -> None:
     """The command ``migrate``: up to the heads, or down to where it is told.
 
-    :raises CommandError: there is no such revision, or the database does not play along
+    :raises CommandError: there is no such revision, other plugins depend on it, or the database
+        does not play along
     """
+    if args.with_dependents and not args.down:
+        raise CommandError("--with-dependents is for --down only")
     from widget_service.database import migrations  # noqa: PLC0415  (loaded when it is needed)
 
-    migrations.migrate(registry, args.down)
+    migrations.migrate(registry, args.down, with_dependents=args.with_dependents)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--down", metavar="REVISION", help="take back, e.g. gadgets@base")
+    parser.add_argument(
+        "--with-dependents",
+        action="store_true",
+        help="with --down: take back the revisions of other plugins that depend on it, too",
+    )
 
 
 def includeme(config: Any) -> None:

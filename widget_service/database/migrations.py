@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -47,15 +47,24 @@ def branches(registry: Any, plugin: str) -> list[str]:
 
     :param plugin: its package
     """
-    folders = [folder(each) for each in registry.migrations if each.partition(":")[0] == plugin]
     script = scripts(registry)
     return sorted(
         label
         for base in script.get_bases()
         for revision in [script.get_revision(base)]
-        if revision and revision.path.startswith(tuple(folders))
+        if revision and _location(registry, revision).partition(":")[0] == plugin
         for label in revision.branch_labels
     )
+
+
+def _location(registry: Any, revision: Script) -> str:
+    """Where a revision is, as ``package:folder``."""
+    locations: dict[Path, str] = {
+        Path(folder(each)).resolve(): each for each in registry.migrations
+    }
+    found = Path(revision.path).parent
+    # Links to single files lead elsewhere: to a folder of that plugin's, all the same.
+    return locations.get(found, str(found))
 
 
 def outstanding(registry: Any) -> list[str]:
@@ -104,18 +113,46 @@ def upgrade(registry: Any, revision: str = "heads") -> list[str]:
     return _run(registry, script, steps)
 
 
-def downgrade(registry: Any, revision: str) -> list[str]:
+def downgrade(registry: Any, revision: str, *, with_dependents: bool = True) -> list[str]:
     """Take the database back to ``revision``: ``base``, or ``PLUGIN@base``.
 
+    :param with_dependents: take back the revisions of other plugins that depend on these, too
     :returns: the revisions that were taken back
-    :raises AlembicError: there is no such revision, or the database has some that nobody knows
+    :raises AlembicError: there is no such revision, other plugins depend on it, or the database
+        has some that nobody knows
     """
     script = scripts(registry)
+    every = [*script.walk_revisions()]
+    labels = {label for each in every for label in each.branch_labels}
+    # Alembic would go back to the first one of the branch, and leave that where it is.
+    if revision in labels - {each.revision for each in every}:
+        raise AlembicError(
+            f"{revision} names no revision, but a branch; to take all of it back: {revision}@base"
+        )
 
     def steps(current: Any, _context: Any) -> Any:
-        return script._downgrade_revs(revision, current)  # noqa: SLF001  (as above)
+        found: Any = script._downgrade_revs(revision, current)  # noqa: SLF001  (as above)
+        if not with_dependents and revision != "base":
+            _refuse_dependents(registry, revision, [each.revision for each in found])
+        return found
 
     return _run(registry, script, steps)
+
+
+def _refuse_dependents(registry: Any, target: str, back: Sequence[Script]) -> None:
+    """:raises AlembicError: not all that would be taken back is of one plugin"""
+    plugins = [_location(registry, each).partition(":")[0] for each in back]
+    # The last one to go is what all others stand on, so that one was asked for.
+    others = [
+        f"{each.revision} of {plugin}"
+        for each, plugin in zip(back, plugins, strict=True)
+        if plugin != plugins[-1]
+    ]
+    if others:
+        raise AlembicError(
+            f"other plugins depend on what {target} would take back, and would lose their data "
+            f"as well: {', '.join(others)}. If that is meant, add --with-dependents"
+        )
 
 
 def unknown_revisions(script: ScriptDirectory, current: Sequence[str]) -> set[str]:
@@ -289,13 +326,17 @@ def _line(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", error)).split())
 
 
-def migrate(registry: Any, down: str | None = None) -> None:
+def migrate(registry: Any, down: str | None = None, *, with_dependents: bool = False) -> None:
     """Up to the heads, or down to where one is told; say what was done.
 
-    :raises CommandError: there is no such revision, or the database does not play along
+    :raises CommandError: there is no such revision, other plugins depend on it, or the database
+        does not play along
     """
     try:
-        done = downgrade(registry, down) if down else upgrade(registry)
+        if down:
+            done = downgrade(registry, down, with_dependents=with_dependents)
+        else:
+            done = upgrade(registry)
     except (SQLAlchemyError, AlembicError) as error:
         raise CommandError(_line(error)) from error
     said = "taken back" if down else "applied"
