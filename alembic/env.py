@@ -4,7 +4,10 @@ The database is the one that the service itself would use: the same .ini section
 the same environment variables.
 """
 
+from contextlib import AbstractContextManager
+
 from alembic import context
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from widget_service import configure_file
@@ -19,9 +22,28 @@ try:
 except StartupError as error:
     raise SystemExit(str(error)) from None
 
+
+def looks_only() -> bool:
+    """Is it current, history, check or revision, which take the database nowhere?"""
+    try:
+        context.get_revision_argument()
+    except KeyError:
+        return True
+    return False
+
+
+def connected(*, looks_only: bool) -> AbstractContextManager[Connection]:
+    """To look takes neither a lock nor a file that is not there yet, and changes nothing."""
+    database = registry.database
+    if looks_only:
+        return database.read_engine.connect()
+    return migrations.connection(database.write_engine.url)
+
+
 try:
-    with migrations.connection(registry.database.write_engine.url) as connection:
-        context.configure(connection=connection, **migrations.options(registry))
+    looks = looks_only()
+    with connected(looks_only=looks) as connection:
+        context.configure(connection=connection, dont_mutate=looks, **migrations.options(registry))
         with migrations.explained(context.script, context.get_context()):
             context.run_migrations()
 except OperationalError as error:

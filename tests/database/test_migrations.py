@@ -3,7 +3,7 @@
 import argparse
 import shutil
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -468,3 +468,28 @@ def test_alembics_command_says_what_is_wrong_with_the_settings(tmp_path):
     (tmp_path / "test.ini").write_text(ini, encoding="utf-8")
     with pytest.raises(SystemExit, match=r"rest\.prefix"):
         run(tmp_path, "current")
+
+
+LOOKING = ["current", "check", "history --indicate-current", "revision --autogenerate"]
+
+
+@pytest.mark.parametrize("command", LOOKING)
+def test_alembics_command_makes_no_database_to_look_at(tmp_path, command):
+    ini = core_ini(tmp_path) + alembic_section(*OURS)
+    (tmp_path / "test.ini").write_text(ini, encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"the database says: there is no .*core\.sqlite"):
+        run(tmp_path, *command.split())
+    assert not (tmp_path / "core.sqlite").exists()
+
+
+@pytest.mark.parametrize("command", LOOKING[:3])
+def test_alembics_command_changes_nothing_where_it_looks(whole, tmp_path, command):
+    with suppress(SystemExit):  # check says what is missing
+        run(tmp_path, *command.split())
+    assert tables(whole) == set()
+    migrations.upgrade(whole)
+    with changing(whole) as connection:
+        connection.exec_driver_sql("UPDATE row_count SET change = 1000")
+    run(tmp_path, *command.split())
+    with changing(whole) as connection:
+        assert set(connection.exec_driver_sql("SELECT change FROM row_count").scalars()) == {1000}
