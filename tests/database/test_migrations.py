@@ -340,15 +340,39 @@ def downgrade():
 
 
 @pytest.fixture
-def seats(own_database, tmp_path, write_plugin):
-    """A database with the tables of a plugin that depends on widgets."""
-    text = 'def includeme(config):\n    config.add_migrations("seats:migrations")\n'
-    write_plugin("seats/__init__", text)
-    write_plugin("seats/migrations/0001", SEATS)
-    ini = ini_text(own_database, [*PLUGINS, "seats"]) + alembic_section(*OURS)
-    with configured(tmp_path, ini) as registry:
+def write_seats(own_database, write_plugin):
+    """A function that writes a plugin that depends on widgets, for a text of an .ini file."""
+
+    def write(revision=SEATS):
+        text = 'def includeme(config):\n    config.add_migrations("seats:migrations")\n'
+        write_plugin("seats/__init__", text)
+        write_plugin("seats/migrations/0001", revision)
+        return ini_text(own_database, [*PLUGINS, "seats"]) + alembic_section(*OURS)
+
+    return write
+
+
+@pytest.fixture
+def seats(write_seats, tmp_path):
+    """A database with its table."""
+    with configured(tmp_path, write_seats()) as registry:
         migrations.upgrade(registry)
         yield registry
+
+
+def test_it_names_the_revision_that_the_database_refuses(write_seats, tmp_path):
+    ini = write_seats(SEATS.replace("CREATE TABLE seat (id INTEGER)", "SELECT * FROM nowhere"))
+    file = tmp_path / "modules" / "seats" / "migrations" / "0001.py"
+    said = f"revision seats0001 ({file}): "
+    with pytest.raises(SystemExit) as refusal:
+        application(ini, tmp_path)
+    (line,) = str(refusal.value).splitlines()[1:]
+    assert line.strip().startswith(f"- {said}")
+    assert "nowhere" in line
+    with configured(tmp_path, ini) as registry:
+        with pytest.raises(CommandError) as refused:
+            migrate(registry)
+        assert str(refused.value).startswith(said)
 
 
 @pytest.mark.parametrize(

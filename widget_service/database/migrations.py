@@ -14,7 +14,7 @@ from typing import Any, Literal
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError as AlembicError
 from sqlalchemy import Connection, create_engine, text
@@ -97,6 +97,7 @@ def upgrade(registry: Any, revision: str = "heads") -> list[str]:
     """Bring the database to ``revision``; several processes may try at once.
 
     :returns: the revisions that were applied
+    :raises RevisionFailed: the database, or Alembic, refuses what one of them does
     :raises AlembicError: there is no such revision, or the database has some that nobody knows
     """
     script = scripts(registry)
@@ -118,6 +119,7 @@ def downgrade(registry: Any, revision: str, *, with_dependents: bool = True) -> 
 
     :param with_dependents: take back the revisions of other plugins that depend on these, too
     :returns: the revisions that were taken back
+    :raises RevisionFailed: the database, or Alembic, refuses what one of them does
     :raises AlembicError: there is no such revision, other plugins depend on it, or the database
         has some that nobody knows
     """
@@ -274,27 +276,42 @@ def connection(url: Any) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> list[str]:
-    done: list[str] = []
+class RevisionFailed(Exception):
+    """A revision that could not be applied or taken back; the database is as it was before."""
 
-    def note(step: MigrationInfo, **_more: Any) -> None:
-        done.append(str(step.up_revision_id))
+    def __init__(self, revision: Script, error: Exception) -> None:
+        self.problem = Problem(f"revision {revision.revision}", None, revision.path, _line(error))
+        super().__init__(str(self.problem))
+
+
+def _run(registry: Any, script: ScriptDirectory, steps: Callable[..., Any]) -> list[str]:
+    begun: list[Script] = []
+
+    def one_by_one(current: Any, migration_context: Any) -> Iterator[Any]:
+        for step in steps(current, migration_context):
+            begun.append(step.revision)
+            yield step
 
     with (
         connection(registry.database.write_engine.url) as connected,
-        EnvironmentContext(Config(), script, fn=steps) as environment,
+        EnvironmentContext(Config(), script, fn=one_by_one) as environment,
     ):
-        told: Any = {"on_version_apply": note}
-        environment.configure(connection=connected, **told, **options(registry))
+        environment.configure(connection=connected, **options(registry))
         with explained(script, environment.get_context()):
-            environment.run_migrations()
-    return done
+            try:
+                environment.run_migrations()
+            except (SQLAlchemyError, AlembicError) as error:
+                if not begun:
+                    raise
+                raise RevisionFailed(begun[-1], error) from error
+    return [each.revision for each in begun]
 
 
 def bring_up_to_date(registry: Any) -> None:
     """Migrate, where the operator wants it so.
 
-    :raises StartupError: the database is not there, or not at the heads of the plugins
+    :raises StartupError: the database is not there, or not at the heads of the plugins, or it
+        refuses what a migration does
     """
     declared = registry.settings_declared
     where = declared.source.file or "FILE.ini"
@@ -309,6 +326,8 @@ def bring_up_to_date(registry: Any) -> None:
         if missing and migrates:
             upgrade(registry)
             missing = outstanding(registry)
+    except RevisionFailed as error:
+        raise StartupError([error.problem]) from error
     except (SQLAlchemyError, AlembicError) as error:
         text = f"the database cannot be used: {_line(error)}"
         path = database_file.path_of(url)
@@ -337,7 +356,7 @@ def migrate(registry: Any, down: str | None = None, *, with_dependents: bool = F
             done = downgrade(registry, down, with_dependents=with_dependents)
         else:
             done = upgrade(registry)
-    except (SQLAlchemyError, AlembicError) as error:
+    except (SQLAlchemyError, AlembicError, RevisionFailed) as error:
         raise CommandError(_line(error)) from error
     said = "taken back" if down else "applied"
     print(f"{said}: {', '.join(done)}" if done else "there was nothing to do")
