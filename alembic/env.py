@@ -40,7 +40,22 @@ def connected(*, looks_only: bool) -> AbstractContextManager[Connection]:
     return migrations.connection(database.write_engine.url)
 
 
+def check_locations() -> None:
+    """To overlook a plugin would be to take its tables for nobody's, and never to make them.
+
+    :raises SystemExit: version_locations lacks the revisions of one
+    """
+    overlooked = migrations.overlooked(registry, context.script)
+    if overlooked:
+        file = context.config.config_file_name
+        raise SystemExit(
+            f"{file}: version_locations in [alembic] lacks migrations of included plugins; "
+            f"add a line for each: {', '.join(overlooked)}"
+        )
+
+
 try:
+    check_locations()
     looks = looks_only()
     with connected(looks_only=looks) as connection:
         context.configure(connection=connection, dont_mutate=looks, **migrations.options(registry))

@@ -517,3 +517,12 @@ def test_alembics_command_changes_nothing_where_it_looks(whole, tmp_path, comman
     run(tmp_path, *command.split())
     with changing(whole) as connection:
         assert set(connection.exec_driver_sql("SELECT change FROM row_count").scalars()) == {1000}
+
+
+@pytest.mark.parametrize(
+    "command", ["upgrade heads", "current", "check", "revision --autogenerate"]
+)
+def test_alembics_command_overlooks_no_plugin(seats, tmp_path, command):
+    migrate(seats, "seats@base")
+    with pytest.raises(SystemExit, match=r"version_locations .*: seats:migrations$"):
+        run(tmp_path, *command.split())

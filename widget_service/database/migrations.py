@@ -67,6 +67,16 @@ def _location(registry: Any, revision: Script) -> str:
     return locations.get(found, str(found))
 
 
+def overlooked(registry: Any, script: ScriptDirectory) -> list[str]:
+    """The folders of included plugins, as ``package:folder``, that a script directory lacks.
+
+    :param script: of whoever names its folders by other means than add_migrations
+    """
+    there = {each.revision for each in script.walk_revisions()}
+    missing = [each for each in scripts(registry).walk_revisions() if each.revision not in there]
+    return sorted({_location(registry, each) for each in missing})
+
+
 def outstanding(registry: Any) -> list[str]:
     """The heads that the database has not reached, and ``row_count`` if nothing is counted there.
 
