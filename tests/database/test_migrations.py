@@ -11,6 +11,7 @@ import alembic.config
 import pytest
 from alembic.util import CommandError as AlembicError
 from core import core_ini
+from processes import PATIENCE
 from sqlalchemy import Engine, create_engine, event, inspect, make_url
 
 from widget_service import configure_file
@@ -26,7 +27,6 @@ NOTES = REPOSITORY / "tests" / "plugins" / "notes" / "migrations"
 OURS = ("widget_service.auth:migrations", "widget_service.widgets:migrations")
 HEADS = {"notes0002"}
 # Seconds; nothing waits for their end when all is well.
-PATIENCE = 60
 
 
 def alembic_section(*locations):

@@ -7,6 +7,7 @@ from threading import Barrier, Thread
 import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from processes import PATIENCE
 from sqlalchemy import delete, func, insert, inspect, select, text, update
 from sqlalchemy.exc import OperationalError
 
@@ -18,7 +19,6 @@ from widget_service.widgets.catalogue import WIDGETS
 from widget_service.widgets.models import Widget
 
 # Seconds; nothing waits for their end when all is well.
-PATIENCE = 60
 
 
 def owner_in(app):
