@@ -11,7 +11,11 @@ from widget_service.fields import Text, WholeNumber
 
 
 def response_key(typ: Any, description: str = "", **options: Any) -> colander.SchemaNode:
-    """A key of a response's body, or one of its headers."""
+    """A key of a response's body, or one of its headers.
+
+    :param options: of the node: ``missing=colander.drop`` for a key that an answer may lack,
+        ``nullable=True`` for one whose value may be null
+    """
     return colander.SchemaNode(typ, description=description, **options)
 
 

@@ -22,6 +22,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import pytest
+from jsonschema import Draft202012Validator
+from pyramid.interfaces import IRoutesMapper
+from pyramid.request import Request
 from sqlalchemy import inspect
 
 from widget_service import settings
@@ -42,7 +45,9 @@ __all__ = [
 # Mistakes of ours, and a database that is away: no request provokes them.
 OURS = {500, 503}
 CREATED = 201
-NOBODY = "nobody-has-this"
+# What no object is called; the first that the pattern of a path takes stands for one that is not
+# there.
+NOBODY = ("nobody-has-this", "nobody", "999999999", "00000000-0000-4000-8000-000000000000")
 TEXTS = (
     "",
     " ",
@@ -65,6 +70,7 @@ TEXTS = (
 )
 NUMBERS = (0, -1, 1.5, 2**31, 2**63 - 1, 2**64)
 OTHERS: tuple[Any, ...] = (None, True, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+NO_FIELDS: dict[str, Any] = {"body": b"x", "content_type": "text/plain"}
 VALUES = (*TEXTS, *NUMBERS, *OTHERS)
 # In a path of the documentation.
 VARIABLE = re.compile(r"{(\w+)}")
@@ -86,6 +92,13 @@ class Operation(NamedTuple):
     def is_public(self) -> bool:
         """May strangers call it?"""
         return not self.document.get("security")
+
+    @property
+    def misses(self) -> bool:
+        """Is it about an object that has to be there?"""
+        # A PUT that adds what is not there misses nothing.
+        adds = self.method == "put" and CREATED in self.documented
+        return "{" in self.path and 404 in self.documented and not adds
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -115,14 +128,20 @@ class Subject:
         included = settings.of(client.registry, "pyramid").includes
         assert self.plugin in included, f"{self.plugin} is not in the application, {included} are"
         self.prefix = client.prefix
-        self.budgets = dict(self._budgets())
+        self.budgets: dict[tuple[str, str], int] = {}
+        # Those that the ACLs refuse to users, whatever the object is.
+        self.closed: set[tuple[str, str]] = set()
+        self._look_up_views()
         client.sign_up("somebody@example.com")
         client.sign_up("administrator@example.com", admin=True)
         document = client.get(f"{self.prefix}/openapi.json").json
+        self.components = document["components"]
         self.operations = sorted(self._operations(document["paths"]))
         self.seen: dict[tuple[str, str], set[int]] = defaultdict(set)
         # Where the latest object is, of those that each operation added.
         self.locations: dict[str, str] = {}
+        # What the latest of these was answered, in words.
+        self.creations: dict[str, str] = {}
 
     @property
     def user(self) -> Client:
@@ -138,7 +157,7 @@ class Subject:
         """The method and path of each of the plugin's routes."""
         routes = Plugins(self.client.registry).routes()
         return {
-            (route.method.lower(), route.path.removeprefix(self.prefix))
+            (route.method.lower(), operations.plain_path(route.path).removeprefix(self.prefix))
             for route in routes
             if route.plugin == self.plugin
         }
@@ -170,6 +189,9 @@ class Subject:
             self.locations[operation.path] = found
         assert status < 500, f"{method} {url} {options}: {status}"
         assert status in operation.documented, f"{method} {url} {options}: {status}, undocumented"
+        if status < 300:
+            self._check_body(f"{method} {url} {options}", operation, answer)
+        self.answer = answer
         return status
 
     def path(self, operation: Operation, value: str | None = None) -> str:
@@ -183,19 +205,40 @@ class Subject:
         segment = self._segment(operation, last) if value is None else _quoted(value)
         return path.replace(f"{{{last}}}", segment)
 
+    def missing(self, operation: Operation) -> str:
+        """The path of an object that is not there."""
+        mapper = self.client.registry.getUtility(IRoutesMapper)
+        for name in NOBODY:
+            path = self.path(operation, name)
+            if mapper(Request.blank(self.prefix + path))["route"] is not None:
+                return path
+        raise AssertionError(
+            f"{operation.path}: its pattern takes none of {NOBODY}, so there is no telling what is "
+            "answered where no object is; let load() decide what a name is, and not the pattern"
+        )
+
     def prepare(self, operation: Operation) -> None:
         """Have the object that the operation is about, unless there is no way to add one."""
         creation = self._creation(operation)
         if creation is not None:
             # It may be below another one.
             self.prepare(creation)
-            self.call(self.admin, creation)
+            status = self.call(self.admin, creation)
+            self.creations[creation.path] = f"{status} {self.answer.text}"
+
+    def preparation(self, operation: Operation) -> str:
+        """How :meth:`prepare` fared, for whoever reads why a test failed."""
+        creation = self._creation(operation)
+        if creation is None:
+            return ""
+        answer = self.creations.get(creation.path)
+        return f"; POST {creation.path}, made of the examples of its fields, was answered {answer}"
 
     def _segment(self, operation: Operation, name: str) -> str:
         """What stands for ``name`` in the path of an object that was added."""
         creation = self._creation(operation)
         if creation is None:
-            return NOBODY
+            return NOBODY[0]
         if name in VARIABLE.findall(creation.path):
             return self._segment(creation, name)
         if name in creation.fields:
@@ -206,7 +249,7 @@ class Subject:
         found = re.match(pattern, self.locations.get(creation.path, ""))
         assert found, (
             f"{operation.path}: no field of POST {creation.path} is named {name}, and its answer "
-            "has no Location that says which object was added"
+            f"has no Location that says which object was added{self.preparation(operation)}"
         )
         return found[1]
 
@@ -218,12 +261,29 @@ class Subject:
             path, brace, _rest = path.rpartition("/{")
         return posts.get(path)
 
-    def _budgets(self) -> Iterator[tuple[tuple[str, str], int]]:
-        """How many SQL statements each operation may send."""
-        for service in operations.documented(self.client.registry):
+    def _look_up_views(self) -> None:
+        """How many SQL statements each operation may send, and whether users may call it at all."""
+        registry = self.client.registry
+        for service in operations.documented(registry):
+            path = operations.plain_path(service.path)
             for method, _view, options in service.definitions:
-                key = method.lower(), operations.plain_path(service.path)
-                yield key, most_statements(method, options)
+                key = method.lower(), path
+                self.budgets[key] = most_statements(method, options)
+                if "403" in operations.refusals_of(registry, service, method, options):
+                    self.closed.add(key)
+
+    def _check_body(self, request: str, operation: Operation, answer: Any) -> None:
+        """Is the body what the documentation says?"""
+        documented = operation.document["responses"][str(answer.status_int)]
+        content = documented.get("content", {}).get("application/json")
+        if content is None:
+            return
+        assert answer.content_type == "application/json", f"{request}: {answer.content_type}"
+        # References lead from the root of the document.
+        schema = {**content["schema"], "components": self.components}
+        found = Draft202012Validator(schema).iter_errors(answer.json)
+        wrong = [f"{error.json_path} {error.message}" for error in found]
+        assert not wrong, f"{request}: {answer.status_int} is not as documented: {wrong}"
 
     def _operations(self, paths: dict[str, Any]) -> Iterator[Operation]:
         ours = self.routes()
@@ -264,14 +324,20 @@ def test_it_documents_every_route(subject: Subject) -> None:
 
 
 def test_it_keeps_the_order_of_checks(subject: Subject) -> None:
-    """A stranger learns neither the rules nor what exists; nor does a user who may not write."""
+    """A stranger learns neither the rules nor what exists; nor does a user who may not write.
+
+    Who may learns first that there is no such object, and what is wrong with the fields after that.
+    """
     for operation in subject.operations:
         subject.prepare(operation)
-        missing = subject.path(operation, NOBODY)
+        missing = subject.missing(operation)
         if not operation.is_public:
             assert subject.call(subject.client, operation, missing, **_json({})) == 401, operation
-        if 403 in operation.documented:
+        if operation[:2] in subject.closed:
             assert subject.call(subject.user, operation, missing, **_json({})) == 403, operation
+        # Fields that are not valid, and a body that nobody can read.
+        for body in (_json({}), NO_FIELDS) if operation.misses else ():
+            assert subject.call(subject.admin, operation, missing, **body) == 404, operation
 
 
 def test_it_answers_what_is_documented_and_documents_what_it_answers(
@@ -287,6 +353,7 @@ def test_it_answers_what_is_documented_and_documents_what_it_answers(
         assert not unreal, (
             f"{operation.method} {operation.path} never answered {unreal}; if it can, but not to "
             "the example alone, say so in the fixture unprovoked, and test it"
+            f"{subject.preparation(operation)}"
         )
 
 
@@ -299,13 +366,12 @@ def _try_everything(subject: Subject, operation: Operation) -> None:
         size = settings.of(subject.client.registry, "rest").max_body_size + 1
         subject.call(subject.admin, operation, **_json({}))
         subject.call(subject.admin, operation, body=b"x" * size, content_type="application/json")
-        subject.call(subject.admin, operation, body=b"x", content_type="text/plain")
+        subject.call(subject.admin, operation, **NO_FIELDS)
     for name in operation.queries:
         subject.call(subject.admin, operation, f"{subject.path(operation)}?{name}=x")
     if "{" in operation.path:
-        missing = subject.path(operation, NOBODY)
-        subject.call(subject.admin, operation, missing)
-        subject.call(subject.admin, operation, missing.replace(NOBODY, "%ff"))
+        subject.call(subject.admin, operation, subject.missing(operation))
+        subject.call(subject.admin, operation, subject.path(operation, "\ud800"))
     if 412 in operation.documented:
         body = _json(operation.body()) if operation.fields else {}
         subject.call(subject.admin, operation, headers={"If-Match": '"no"'}, **body)
@@ -342,7 +408,7 @@ def test_its_migrations_go_up_and_down(
     models = Plugins(registry).tables()
     tables = {table.name for plugin, table in models if plugin == plugins[0]}
     branches = list(migrations.branches(registry, plugins[0]))
-    assert bool(tables) == bool(branches)
+    check_branches(plugins[0], tables, branches)
     assert migrations.differences(registry) == []
     for branch in branches:
         migrations.downgrade(registry, f"{branch}@base")
@@ -350,3 +416,12 @@ def test_its_migrations_go_up_and_down(
     migrations.upgrade(registry)
     assert migrations.differences(registry) == []
     registry.database.close()
+
+
+def check_branches(plugin: str, tables: set[str], branches: list[str]) -> None:
+    """Whoever has tables has migrations, which have a name; nobody else has any."""
+    assert branches or not tables, (
+        f"{plugin} has {sorted(tables)}, and no branch of migrations; name their folder with "
+        "config.add_migrations, and give the first of them branch_labels"
+    )
+    assert tables or not branches, f"{plugin} has migrations, {branches}, and no model"

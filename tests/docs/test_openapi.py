@@ -5,6 +5,7 @@ from openapi_spec_validator import validate
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import fields
+from widget_service.answers import response_key
 from widget_service.bodies import FORM, JSON, MULTIPART
 from widget_service.rest import Service
 
@@ -122,3 +123,34 @@ def test_it_refers_to_schemas_where_openapi_keeps_them(client):
     swagger, openapi = fetch(client)
     assert openapi["components"]["schemas"].keys() == swagger["definitions"].keys()
     assert "#/definitions/" not in str(openapi)
+
+
+def test_it_says_what_may_be_null(registry):
+    made = Service("things", "/things")
+    body = colander.SchemaNode(
+        colander.Mapping(),
+        response_key(fields.Text(), name="maker", nullable=True),
+        response_key(
+            fields.Text(), name="state", validator=colander.OneOf(["open"]), nullable=True
+        ),
+        name="body",
+        title="Thing",
+    )
+    answer = colander.SchemaNode(colander.Mapping(), body, description="A thing.")
+
+    @made.get(permission=NO_PERMISSION_REQUIRED, response_schemas={"200": answer})
+    def view(_request):
+        """Show a thing."""
+
+    documents = registry(made).documents
+    validate(documents.swagger)
+    validate(documents.openapi)
+    (thing,) = (
+        each
+        for each in documents.openapi["components"]["schemas"].values()
+        if "maker" in each["properties"]
+    )
+    assert thing["required"] == ["maker", "state"]
+    assert thing["properties"]["maker"]["type"] == ["string", "null"]
+    assert thing["properties"]["state"]["enum"] == ["open", None]
+    assert "x-nullable" not in str(documents.openapi)

@@ -199,6 +199,18 @@ def test_it_describes_a_tag_by_a_module_whose_package_says_nothing(registry):
     ]
 
 
+def test_it_documents_a_view_without_a_docstring(registry):
+    made = Service("things", "/things")
+
+    @made.get(permission=NO_PERMISSION_REQUIRED)
+    def view(_request):
+        pass
+
+    document = registry(made).documents.swagger
+    validate(document)
+    assert document["paths"]["/things"]["get"]["summary"] == ""
+
+
 def test_it_splits_a_docstring_into_summary_and_description(registry):
     made = Service("things", "/things")
 

@@ -103,11 +103,18 @@ def _description(field: Json) -> Json:
 
 
 def _references(value: Any) -> Any:
-    """A copy whose references lead to where OpenAPI 3 keeps schemas."""
+    """A copy whose references lead to where OpenAPI 3 keeps schemas, which have a type of null."""
     if isinstance(value, dict):
-        return {key: _references(item) for key, item in value.items()}
+        copied = {key: _references(item) for key, item in value.items()}
+        return _nullable(copied) if copied.pop("x-nullable", None) is True else copied
     if isinstance(value, list):
         return [_references(item) for item in value]
     if isinstance(value, str) and value.startswith("#/definitions/"):
         return value.replace("#/definitions/", "#/components/schemas/", 1)
     return value
+
+
+def _nullable(schema: Json) -> Json:
+    """The schema of what may be null as well."""
+    choices = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, "type": [schema["type"], "null"], **choices}

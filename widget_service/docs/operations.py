@@ -75,6 +75,13 @@ def plain_path(path: str) -> str:
     return MARKER.sub(lambda found: f"{{{found[1] or found[2]}}}", path)
 
 
+def refusals_of(
+    registry: Any, service: rest.Service, method: str, args: dict[str, Any]
+) -> set[str]:
+    """How the security policy may refuse somebody, by the ACLs: the view may refuse more."""
+    return _refusals(_context(registry, service, method), args)
+
+
 def described(registry: Any, service: rest.Service) -> rest.Service:
     """A copy of ``service`` whose declaration is complete.
 

@@ -133,6 +133,8 @@ class _Converters(TypeConversionDispatcher):
         converted: Json = next(filter(None, known), _String)(self)(node)
         if converted.get("default", ...) is None:
             del converted["default"]
+        if getattr(node, "nullable", False):
+            converted["x-nullable"] = True
         if isinstance(getattr(node, "format", None), str):
             converted["format"] = node.format
         return {**converted, **getattr(node.typ, "swagger", {})}
@@ -194,7 +196,8 @@ def _parameter_names(path: str) -> list[str]:
 
 def _finish(operation: Json, definitions: Json) -> None:
     """Forms, shared definitions, and a docstring in its two parts."""
-    summary, _, rest_of_it = operation["summary"].partition("\n\n")
+    # A view without a docstring has none.
+    summary, _, rest_of_it = operation.get("summary", "").partition("\n\n")
     operation["summary"] = " ".join(summary.split())
     if rest_of_it.strip():
         operation["description"] = rest_of_it.strip()
