@@ -53,6 +53,27 @@ def includeme(config):
     config.add_rest_service(service)
 """
 
+# A service with one view, of which nothing else is wrong.
+SERVING = """
+import colander
+from widget_service.rest import Service
+class Shown(colander.MappingSchema):
+    pass
+service = Service("pies", {service})
+@service.get({view})
+def get_pies(request):
+    return {{}}
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(service)
+"""
+
+
+def serving(service='"/pies"', view=""):
+    """The text of that plugin."""
+    return SERVING.format(service=service, view=view)
+
+
 CASES = {
     "plugins that are not there": Case(
         text("docs.titel = 1", plugins=[*OURS, "gadgts", "widget_service.widgts"]),
@@ -85,6 +106,70 @@ CASES = {
         text(plugins=[*OURS, "asking"]),
         [Mistake("pyramid.includes", "asking", "POST of asking: its schema has bdy; what is")],
         modules={"asking": ASKING.format(schema="Schema()")},
+    ),
+    "an answer that is a class": Case(
+        text(plugins=[*OURS, "serving"]),
+        [
+            Mistake(
+                "pyramid.includes",
+                "serving",
+                "GET of pies: response_schemas['200']=<class 'serving.Shown'> is no instance",
+            )
+        ],
+        modules={"serving": serving(view='response_schemas={"200": Shown}')},
+    ),
+    "a path without a slash": Case(
+        text(plugins=[*OURS, "serving"]),
+        [Mistake("pyramid.includes", "serving", "pies: its path, pies/{id}, begins with no slash")],
+        modules={"serving": serving('"pies/{id}"')},
+    ),
+    "an option of a view that is misspelt": Case(
+        text(plugins=[*OURS, "serving"]),
+        [
+            Mistake(
+                "configuration",
+                None,
+                "GET of pies: there is no option permision; did you mean permission?",
+                "/serving.py, line 12",
+            )
+        ],
+        modules={"serving": serving(view='permision="eat"')},
+    ),
+    "an option of a service that is nothing like any": Case(
+        text(plugins=[*OURS, "serving"]),
+        [
+            Mistake(
+                "configuration", None, "GET of pies: there is no option qqq", "/serving.py, line 12"
+            )
+        ],
+        modules={"serving": serving('"/pies", qqq=1')},
+    ),
+    "an option of our own that is misspelt": Case(
+        text(plugins=[*OURS, "serving"]),
+        [
+            Mistake(
+                "configuration",
+                None,
+                "GET of pies: there is no option statments; did you mean statements?",
+                "/serving.py, line 12",
+            )
+        ],
+        modules={"serving": serving(view="statments=4")},
+    ),
+    "settings that are a class": Case(
+        text(plugins=[*OURS, "classy"]),
+        [
+            Mistake(
+                "pyramid.includes",
+                "classy",
+                "settings cake: <class 'colander.Schema'> is no instance of a schema",
+            )
+        ],
+        modules={
+            "classy": plugin(
+                "import colander", 'config.declare_settings("cake", colander.MappingSchema)'
+            )
+        },
     ),
     "a schema that cannot be bound": Case(
         text(plugins=[*OURS, "asking"]),

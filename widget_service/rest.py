@@ -20,7 +20,9 @@ application, to its ``registry``. Checks run in the order of the contract: permi
 from __future__ import annotations
 
 import copy
+import difflib
 import functools
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -31,14 +33,21 @@ from urllib.parse import parse_qsl
 import colander
 import cornice
 from cornice.errors import Errors
-from cornice.pyramidhook import register_resource_views, register_service_views, wrap_request
+from cornice.pyramidhook import (
+    CORS_PARAMETERS,
+    register_resource_views,
+    register_service_views,
+    wrap_request,
+)
 from cornice.renderer import CorniceRenderer
 from cornice.service import DEFAULT_FILTERS
 from cornice.util import ContentTypePredicate, current_service
 from cornice.validators import colander_validator
+from pyramid.config import PHASE2_CONFIG, Configurator
 from pyramid.events import NewRequest
 from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import exception_response
+from pyramid.interfaces import IViewDerivers
 from pyramid.response import Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
@@ -72,6 +81,9 @@ DOCUMENTATION = (
     "preconditions",
     "statements",
 )
+
+# What Cornice itself reads of a view's options, beside what Pyramid does.
+CORNICES = {"deserializer", "error_handler", "filters", "klass", "schema", "validators"}
 
 # How many SQL statements a view may send that says nothing else. Of two reads one finds out who
 # asks; a write does that, looks for what is there, writes, and reads what came of it.
@@ -281,15 +293,18 @@ def add_rest_service(
 
     :param path: its path in this application, such as one that a setting has; else its own
     :param prefix: the path that it is below; that of the API by default
-    :raises ConfigurationError: the schema of a view is none, looks where nobody reads, or, when the
-        configuration is carried out, cannot be bound
+    :raises ConfigurationError: the path has no slash in front, the schema of a view is none, looks
+        where nobody reads, or, when the configuration is carried out, cannot be bound, or a view
+        has an option that nobody reads
     """
     if path is not None:
         # Not the service's own: the process may have two applications.
         service = copy.copy(service)
         service.path = path
+    if not service.path.startswith("/"):
+        raise ConfigurationError(f"{service.name}: its path, {service.path}, begins with no slash")
     for method, _view, options in service.definitions:
-        _check_schema(f"{method} of {service.name}", options.get("schema"))
+        _check_schemas(f"{method} of {service.name}", options)
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
     place = prefix + re.sub(r"{[^}]*}", "{}", service.path)
@@ -298,6 +313,9 @@ def add_rest_service(
     # A deferred node may want settings of a plugin that is included later.
     bind_all = functools.partial(_bind_all, config.registry, service)
     config.action(("rest service", place), bind_all, introspectables=(introspectable,))
+    # Once all options are known, and before Pyramid looks at those of its views.
+    check = functools.partial(_check_options, config, service)
+    config.action(None, check, order=PHASE2_CONFIG)
     with config.route_prefix_context(prefix):
         config.add_cornice_service(service)
 
@@ -317,11 +335,30 @@ def _bind_all(registry: Any, service: Service) -> None:
             raise ConfigurationError(text) from error
 
 
-def _check_schema(view: str, schema: Any) -> None:
+def _check_options(config: Any, service: Service) -> None:
+    """Refuse an option that nobody reads: Pyramid does, too, but does not say whose it is."""
+    predicates = [name for of in ("view", "route") for name in config.get_predlist(of).names()]
+    derivers = config.registry.getUtility(IViewDerivers).sorted()
+    options = [name for _, deriver in derivers for name in getattr(deriver, "options", ())]
+    of_views = inspect.signature(Configurator.add_view).parameters
+    known = {*predicates, *options, *of_views, *CORNICES, *CORS_PARAMETERS}
+    for method, _view, given in service.definitions:
+        for name in sorted(given.keys() - known):
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            text = f"{method} of {service.name}: there is no option {name}{hint}"
+            raise ConfigurationError(text)
+
+
+def _check_schemas(view: str, options: Mapping[str, Any]) -> None:
+    answers = options.get("response_schemas", {})
+    named = {f"response_schemas[{status!r}]": schema for status, schema in answers.items()}
+    schema = options.get("schema")
+    for name, each in {"schema": schema, **named}.items():
+        if not isinstance(each, colander.SchemaNode | None):
+            raise ConfigurationError(f"{view}: {name}={each!r} is no instance of a schema")
     if schema is None:
         return
-    if not isinstance(schema, colander.SchemaNode):
-        raise ConfigurationError(f"{view}: schema={schema!r} is no instance of a schema")
     unread = {node.name for node in schema.children} - LOCATIONS
     if unread:
         raise ConfigurationError(

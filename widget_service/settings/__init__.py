@@ -149,8 +149,11 @@ def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -
     and the other mistakes are found too. A schema with ``unknown = "preserve"`` is a library's
     family: it keeps the keys that it does not name, as text.
 
-    :raises ConfigurationError: the prefix or a name is none that every source can have
+    :raises ConfigurationError: ``schema`` is a class, or the prefix or a name is none that every
+        source can have
     """
+    if not isinstance(schema, colander.SchemaNode):
+        raise ConfigurationError(f"settings {prefix}: {schema!r} is no instance of a schema")
     for name in (prefix, *(node.name for node in schema.children)):
         if not NAME.fullmatch(name):
             raise ConfigurationError(f"{name!r} must be of lower-case letters, digits and _")
