@@ -5,6 +5,7 @@ import jsonschema
 import pytest
 from pyramid.authorization import Allow, Everyone
 from pyramid.security import NO_PERMISSION_REQUIRED
+from sqlalchemy import text
 
 from widget_service.answers import response_key
 from widget_service.docs.operations import plain_path
@@ -221,6 +222,20 @@ def test_it_gives_the_factory_a_request_to_work_with(registry):
     app = registry(made)
     app.documents.swagger["paths"]["/things/{id}/{part}"]
     assert seen == [("GET", {"id", "part"}, app)]
+
+
+class Owned(Context):
+    def __acl__(self):
+        found = self.request.rows(text("SELECT public_id FROM owner"), {})
+        others = self.request.read(text("SELECT public_id FROM other"))
+        who = "stranger" if self.request.identity is None else "user"
+        return [(Allow, f"{who}:{row.public_id}", "look") for row in [*found, *others]]
+
+
+@pytest.mark.parametrize("method", ["get", "put"])
+def test_it_asks_acls_that_look_something_up(registry, method):
+    found = operation(registry, service(Owned, method=method, permission="look"), method)
+    assert {"401", "403"} <= found["responses"].keys()
 
 
 def test_it_prefers_what_a_service_says_itself(registry):

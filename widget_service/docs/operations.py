@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import colander
-from pyramid.interfaces import IRootFactory
-from pyramid.request import Request
+from pyramid.interfaces import IRequestFactory, IRootFactory
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import bodies, rest
@@ -166,9 +165,13 @@ def _bound(registry: Any, schema: colander.MappingSchema) -> colander.MappingSch
 
 
 def _context(registry: Any, service: rest.Service, method: str) -> Any:
-    """The context that a request has, as far as its permissions go: it is not loaded."""
-    request = Request.blank(service.path, method=method)
+    """The context that a request has, as far as its permissions go: it is not loaded.
+
+    An ACL may look something up, as who made the object: here it finds nothing, whatever there is.
+    """
+    request = registry.getUtility(IRequestFactory).blank(service.path, method=method)
     request.registry = registry
+    request.rows = request.read = lambda _statement, _parameters=None: []
     request.matchdict = dict.fromkeys(re.findall(r"{(\w+)}", service.path), "x")
     factory = getattr(service, "factory", None) or registry.getUtility(IRootFactory)
     return factory(request)
