@@ -118,6 +118,22 @@ CASES = {
         ],
         modules={"serving": serving(view='response_schemas={"200": Shown}')},
     ),
+    "a schema with two fields of one name": Case(
+        text(plugins=[*OURS, "serving"]),
+        [Mistake("pyramid.includes", "serving", "GET of pies: its schema has cursor, page twice")],
+        modules={
+            "serving": serving(view="schema=query").replace(
+                "service =",
+                "from widget_service.fields import Text\n"
+                "from widget_service.paging import PageQuery\n"
+                "query = PageQuery()\n"
+                "for name in ('cursor', 'filter', 'page'):\n"
+                "    query['querystring'].add(colander.SchemaNode(Text(), name=name))\n"
+                "service =",
+                1,
+            )
+        },
+    ),
     "a path without a slash": Case(
         text(plugins=[*OURS, "serving"]),
         [Mistake("pyramid.includes", "serving", "pies: its path, pies/{id}, begins with no slash")],

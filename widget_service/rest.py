@@ -294,8 +294,8 @@ def add_rest_service(
     :param path: its path in this application, such as one that a setting has; else its own
     :param prefix: the path that it is below; that of the API by default
     :raises ConfigurationError: the path has no slash in front, the schema of a view is none, looks
-        where nobody reads, or, when the configuration is carried out, cannot be bound, or a view
-        has an option that nobody reads
+        where nobody reads or has a name twice, or, when the configuration is carried out, cannot be
+        bound, or a view has an option that nobody reads
     """
     if path is not None:
         # Not the service's own: the process may have two applications.
@@ -359,6 +359,11 @@ def _check_schemas(view: str, options: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{view}: {name}={each!r} is no instance of a schema")
     if schema is None:
         return
+    for node in (schema, *schema.children):
+        names = [child.name for child in node.children]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(f"{view}: its schema has {', '.join(twice)} twice")
     unread = {node.name for node in schema.children} - LOCATIONS
     if unread:
         raise ConfigurationError(

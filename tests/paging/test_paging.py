@@ -384,3 +384,9 @@ def test_its_work_does_not_grow_with_the_table(grown):
     assert large == pytest.approx(small, rel=0.02)
     # All that a number in the middle pays for is the keys that it skips.
     assert steps(connection, 151) < 1500 * 8
+
+
+def test_what_one_list_adds_to_its_query_is_not_asked_of_others():
+    query = paging.PageQuery()
+    query["querystring"].add(colander.SchemaNode(colander.String(), name="colour"))
+    assert "colour" not in paging.PageQuery()["querystring"]

@@ -323,6 +323,11 @@ class PageQuery(colander.MappingSchema):
 
     querystring = _Query()
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Colander's would be that of all lists, with whatever one of them adds.
+        self.children = [child.clone() for child in self]
+
 
 class _Links(colander.MappingSchema):
     self = response_key(Text())
