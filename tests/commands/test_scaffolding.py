@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from widget_service import cli
+from widget_service.commands import scaffolding
+from widget_service.database import migrations
+from widget_service.docs import operations
+from widget_service.plugins import Plugins
+from widget_service.testing import PLUGINS, application, ini_text
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -46,14 +51,43 @@ def test_it_is_all_in_plain_files(tmp_path):
             compile(Path(name).read_text(), name, "exec")
 
 
+LETTERS, PACKAGE = "lowercase letters", "a package of that name"
+
+
 @pytest.mark.parametrize(
-    "name",
-    ["Gears", "9gears", "gears-2", "class", "auth", "../gears", "g", "", "json", "pyramid", "page"],
+    ("name", "why"),
+    [
+        ("Gears", LETTERS),
+        ("9gears", LETTERS),
+        ("gears-2", LETTERS),
+        ("../gears", LETTERS),
+        ("g", LETTERS),
+        ("", LETTERS),
+        ("class", "a word of Python's"),
+        ("auth", PACKAGE),
+        ("json", PACKAGE),
+        ("pyramid", PACKAGE),
+        ("page", "the modules of a plugin"),
+        ("paging", "the service has settings"),
+    ],
 )
-def test_it_refuses_a_name_that_no_package_can_have(tmp_path, name, capsys):
+def test_it_refuses_a_name_that_no_plugin_can_have(tmp_path, name, why, capsys):
     assert cli.main(["plugin", "new", name]) == 1
-    assert "lowercase letters" in capsys.readouterr().err
+    assert why in capsys.readouterr().err
     assert not any(tmp_path.iterdir())
+
+
+def test_it_refuses_what_the_service_and_its_plugins_have(tmp_path):
+    plugins = (*PLUGINS, "widget_service.ops", "widget_service.throttle")
+    app = application(ini_text(f"sqlite:///{tmp_path / 'test.sqlite'}", plugins), tmp_path)
+    app.registry.database.close()
+    services = [service.name for service in operations.documented(app.registry)]
+    tables = [table for _plugin, table in Plugins(app.registry).tables()]
+    # Of the services alone, as other tests have models in this process.
+    ours = [table.name for table in tables if table.name in migrations.tables(app.registry)]
+    names = {*app.registry.settings_declared.families, *services, *ours}
+    assert {"settings", "paging", "widget"} <= names
+    assert [name for name in sorted(names) if scaffolding.refusal(name) is None] == []
 
 
 def test_it_leaves_alone_what_is_there(tmp_path, capsys):

@@ -30,7 +30,22 @@ NAMES = {
     "schemas",
     "show",
 }
-TAKEN = frozenset(PACKAGES | NAMES)
+# The prefixes of settings, the services and the tables that the service or one of its plugins has.
+OURS = {
+    "cors",
+    "database",
+    "headers",
+    "hosts",
+    "ops",
+    "paging",
+    "rest",
+    "retry",
+    "settings",
+    "throttle",
+    "timing",
+    "tm",
+    "widget",
+}
 
 
 def run(_registry: Any, args: argparse.Namespace) -> None:
@@ -39,8 +54,9 @@ def run(_registry: Any, args: argparse.Namespace) -> None:
     :raises CommandError: the name is none for a package, or the folder is there already
     """
     name, target = args.name, Path(args.name)
-    if not NAME.fullmatch(name) or keyword.iskeyword(name) or _is_taken(name):
-        raise CommandError(f"{name}: a name has 2 to 30 lowercase letters and digits, and is free")
+    wrong = refusal(name)
+    if wrong:
+        raise CommandError(f"{name}: {wrong}")
     if target.exists():
         raise CommandError(f"{target} exists already")
     _write(
@@ -49,9 +65,19 @@ def run(_registry: Any, args: argparse.Namespace) -> None:
     print(f"{target}/ is a plugin; its README.md says how to use it")
 
 
-def _is_taken(name: str) -> bool:
-    """Would one of the two hide the other?"""
-    return name in TAKEN or name in sys.stdlib_module_names or find_spec(name) is not None
+def refusal(name: str) -> str | None:
+    """Why no plugin can have this name; None where one can."""
+    if not NAME.fullmatch(name):
+        return "a name has 2 to 30 lowercase letters and digits, the first of them a letter"
+    if keyword.iskeyword(name):
+        return "that is a word of Python's"
+    if name in OURS:
+        return "the service has settings, a service or a table of that name"
+    if name in NAMES:
+        return "the modules of a plugin call something else by that name"
+    if name in PACKAGES or name in sys.stdlib_module_names or find_spec(name) is not None:
+        return "there is a package of that name, and one of them would hide the other"
+    return None
 
 
 def _write(source: Traversable, target: Path, names: dict[str, str]) -> None:

@@ -36,7 +36,8 @@ class Creation(colander.MappingSchema):
     body = _Gadget()
 
 
-class _Shown(colander.MappingSchema):
+# The documentation calls it by the name of the class, of which each plugin needs its own.
+class _ShownGadget(colander.MappingSchema):
     code = response_key(Text())
     title = response_key(Text())
     price = response_key(WholeNumber(), "In cents.")
@@ -44,4 +45,4 @@ class _Shown(colander.MappingSchema):
 
 
 class Shown(colander.MappingSchema):
-    body = _Shown()
+    body = _ShownGadget()
