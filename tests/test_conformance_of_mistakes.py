@@ -147,6 +147,16 @@ def test_it_says_how_the_preparation_went(subject_of):
         check_answers(subject)
 
 
+def test_it_says_which_documented_status_is_not_real(subject_of):
+    unreal = '"201": Shown(description="Baked."), "409": Bare(description="Burnt.")'
+    wrong = r"post /pies never answered \{409\}; .* unprovoked, and test it\n"
+    with (
+        subject_of('"201": Shown(description="Baked.")', unreal) as subject,
+        pytest.raises(AssertionError, match=wrong),
+    ):
+        check_answers(subject)
+
+
 def test_it_looks_for_the_object_before_the_fields(subject_of):
     late = 'pie = Service("pie", "/pies/{number:[0-9]{1,9}}", factory=Pies)'
     early = 'pie = Service("pie", "/pies/{number:[0-9]{1,9}}", factory=Pie)'

@@ -142,6 +142,8 @@ class Subject:
         self.locations: dict[str, str] = {}
         # What the latest of these was answered, in words.
         self.creations: dict[str, str] = {}
+        # Of the latest call.
+        self.answer: Any = None
 
     @property
     def user(self) -> Client:
