@@ -7,7 +7,7 @@ from pyramid.authorization import Allow, Everyone
 from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import text
 
-from widget_service.answers import response_key
+from widget_service.answers import Bare, response_key
 from widget_service.docs.operations import plain_path
 from widget_service.fields import Text
 from widget_service.principals import Authenticated
@@ -236,6 +236,14 @@ class Owned(Context):
 def test_it_asks_acls_that_look_something_up(registry, method):
     found = operation(registry, service(Owned, method=method, permission="look"), method)
     assert {"401", "403"} <= found["responses"].keys()
+
+
+@pytest.mark.parametrize(("permission", "challenges"), [("touch", False), ("burn", True)])
+def test_it_promises_a_challenge_where_the_policy_may_refuse(registry, permission, challenges):
+    schemas = {"403": Bare(description="Not yours.")}
+    made = service(Things, permission=permission, response_schemas=schemas)
+    answer = operation(registry, made)["responses"]["403"]
+    assert ("WWW-Authenticate" in answer.get("headers", {})) == challenges
 
 
 def test_it_prefers_what_a_service_says_itself(registry):

@@ -38,7 +38,7 @@ ANSWERS: dict[str, tuple[type[colander.MappingSchema], str]] = {
     "503": (Bare, "The service cannot reach its database at the moment."),
 }
 
-# Headers that every answer with the status has, whoever declares it.
+# Headers that every answer with the status has, whoever declares it; of 403 the policy's alone.
 HEADERS: dict[str, type[colander.MappingSchema]] = {
     "401": Challenge,
     "403": Challenge,
@@ -182,7 +182,8 @@ def _answers(registry: Any, derived: set[str], declared: dict[str, Any]) -> dict
     for status in derived - schemas.keys():
         shape, description = ANSWERS[status]
         schemas[status] = shape(description=description)
-    for status in HEADERS.keys() & schemas.keys():
+    # A view's own 403 has no challenge: another token would be no better.
+    for status in (HEADERS.keys() & schemas.keys()) - ({"403"} - derived):
         if "header" not in schemas[status]:
             schemas[status].add(HEADERS[status](name="header"))
     return dict(sorted(schemas.items()))
