@@ -1,7 +1,9 @@
 """Requests at the same moment: one wins, and nobody sees what is another's."""
 
+import threading
 from datetime import UTC, datetime
 
+from processes import PATIENCE
 from sqlalchemy import event, func, insert, select
 
 from widget_service.auth.models import BlacklistedToken, User
@@ -10,6 +12,7 @@ from widget_service.testing import PASSWORD, Client
 REGISTER = "/api/v1/auth/register"
 USER = "/api/v1/auth/user"
 LOGOUT = "/api/v1/auth/logout"
+LOGIN = "/api/v1/auth/login"
 EMAIL = "user@example.com"
 BLACKLISTED = {"message": "Token blacklisted. Please log in again."}
 
@@ -86,3 +89,20 @@ def test_it_tells_everybody_only_about_themselves(client, app, at_once):
 
     answers = at_once(*(lambda account=user.account: ask(account) for user in users))
     assert answers == [{user.account.email} for user in users]
+
+
+def test_it_lets_simultaneous_logins_in_whose_hash_is_outdated(own_postgresql, make_app, at_once):
+    # On SQLite writers take turns.
+    make_app(database=own_postgresql).post(REGISTER, fields())
+    # Two hashes at a time, and nobody tries again: a deadlock is answered 503.
+    changed = {"passlib.argon2__time_cost": "2", "auth.hash_concurrency": "2"}
+    client = make_app({**changed, "retry.attempts": "1"}, own_postgresql)
+    both = threading.Barrier(2, timeout=PATIENCE)
+
+    def meet(_connection, _cursor, statement, *_rest):
+        if statement.startswith("UPDATE site_user"):
+            both.wait()
+
+    event.listen(client.registry.database.write_engine, "before_cursor_execute", meet)
+    logins = [lambda: client.post(LOGIN, fields(), status="*").status_int] * 2
+    assert at_once(*logins) == [200, 200]

@@ -103,11 +103,13 @@ def post_login(request: Any) -> dict[str, Any]:
     if account is None or not matches or account.disabled:
         raise _login_failed(request)
     new_hash = _upgraded(request, fields["password"], account.password_hash)
+    if new_hash:
+        # Before the token, which shares the row with other logins of the account: two that want to
+        # change it after that would wait for each other.
+        accounts.upgrade_hash(request.dbsession, account.public_id, account.password_hash, new_hash)
     issued = _issue(
         request, account.public_id, admin=account.admin, version=account.password_version
     )
-    if new_hash:
-        accounts.upgrade_hash(request.dbsession, account.public_id, account.password_hash, new_hash)
     entry.who = account.public_id
     return _token(request, "successfully logged in", issued)
 
