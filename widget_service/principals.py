@@ -23,6 +23,7 @@ __all__ = [
     "AccessRefused",
     "Authenticated",
     "Everyone",
+    "QuotaRefused",
     "Refused",
     "for_everyone",
     "for_users",
@@ -62,3 +63,17 @@ class AccessRefused(NamedTuple):
 
     request: Any
     refused: Refused
+
+
+class QuotaRefused(NamedTuple):
+    """An event: a request is refused, as somebody asks too often.
+
+    :param status: of the answer
+    :param limit: the name of what is used up
+    :param who: a user's ``public_id``, or the e-mail address of an account; None for nobody known
+    """
+
+    request: Any
+    status: int
+    limit: str
+    who: str | None

@@ -1,5 +1,6 @@
 """Who is refused, when, for how long, and who is not."""
 
+import logging
 import threading
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -39,6 +40,19 @@ def login(client, email=OWNER, password=PASSWORD, address=HERE, **options):
 
 def statuses(client, count, **options):
     return [login(client, **options).status_int for _ in range(count)]
+
+
+@pytest.fixture
+def refusals(caplog):
+    """The refusals in the audit lines since somebody asked last: limit, who and from where."""
+    caplog.set_level(logging.INFO, "widget_service.audit")
+
+    def read():
+        lines = [each for each in caplog.records if getattr(each, "outcome", None) == "refused"]
+        caplog.clear()
+        return [(each.reason, each.who, each.origin) for each in lines]
+
+    return read
 
 
 def sign_up(client, email=OWNER):
@@ -330,6 +344,39 @@ def test_the_owner_changes_the_password_while_somebody_guesses_with_a_stolen_tok
     for status in (400, 429):
         owner.put_json("/api/v1/auth/password", fields, status=status, extra_environ=elsewhere)
     owner.put_json("/api/v1/auth/password", {**fields, "current_password": PASSWORD})
+
+
+def test_it_tells_the_audit_whom_it_refuses_once_in_a_window(serve, clock, refusals):
+    client = serve(login_account_address="2/minute", login_account="4/hour")
+    assert statuses(client, 5) == [401, 401, 429, 429, 429]
+    assert statuses(client, 4, address=THERE) == [401, 401, 429, 429]
+    assert statuses(client, 2, email="other@example.com") == [401, 401]
+    here = "login-account-address-60s"
+    assert refusals() == [(here, OWNER, HERE), (here, OWNER, THERE)]
+    clock.shift(60)
+    assert statuses(client, 2) == [429, 429]
+    assert refusals() == [("login-account-3600s", OWNER, HERE)]
+    clock.shift(3600)
+    assert statuses(client, 3) == [401, 401, 429]
+    assert refusals() == [(here, OWNER, HERE)]
+
+
+def test_it_tells_the_audit_which_user_it_refuses(serve, clock, refusals):
+    client = serve(write_user="1/minute", register_address="1/minute")
+    user = client.sign_up(OWNER)
+    client.post(REGISTER, {"email": "b@example.com", "password": "x"}, status=429)
+    for path, status in (("sessions", 200), ("sessions", 429), ("sessions?again", 429)):
+        user.delete(f"/api/v1/auth/{path}", status=status)
+    registration, write = refusals()
+    assert registration == ("register-address-60s", "b@example.com", "unknown")
+    assert write == ("write-user-60s", user.account.public_id, "unknown")
+
+
+def test_it_tells_the_audit_no_name_that_is_no_address(serve, clock, refusals):
+    client = serve(login_address="1/minute")
+    client.post(LOGIN, {"email": PASSWORD, "password": "x"}, status=400)
+    client.post(LOGIN, {"email": PASSWORD, "password": "x"}, status=429)
+    assert refusals() == [("login-address-60s", "nobody", "unknown")]
 
 
 def test_it_knows_no_users_where_nobody_says_who_is_who(tmp_path):

@@ -14,7 +14,7 @@ from typing import Any
 import plaster
 
 from widget_service.logs import cut, quoted
-from widget_service.principals import AccessRefused
+from widget_service.principals import AccessRefused, QuotaRefused
 from widget_service.retry import is_tried_again
 
 log = logging.getLogger("widget_service.audit")
@@ -70,13 +70,22 @@ def watch(request: Any, action: str, who: str) -> Entry:
 def refusal(event: AccessRefused) -> None:
     """Write a line for a request that the policy refused (a subscriber)."""
     request, refused = event
+    _refused(request, request.authenticated_userid, refused.status, refused.message)
+
+
+def quota_refusal(event: QuotaRefused) -> None:
+    """Write a line for a request that somebody sent too many of (a subscriber)."""
+    _refused(event.request, event.who, event.status, event.limit)
+
+
+def _refused(request: Any, who: str | None, status: int, reason: str) -> None:
     write(
         "access",
         "refused",
-        request.authenticated_userid or NOBODY,
+        who or NOBODY,
         _address(request),
-        status=refused.status,
-        reason=refused.message,
+        status=status,
+        reason=reason,
         method=quoted(request.method),
         path=quoted(request.environ.get("PATH_INFO", "")),
     )
@@ -108,3 +117,4 @@ def _address(request: Any) -> str:
 def includeme(config: Any) -> None:
     """Write a line for each refusal."""
     config.add_subscriber(refusal, AccessRefused)
+    config.add_subscriber(quota_refusal, QuotaRefused)

@@ -30,6 +30,7 @@ from widget_service import bodies, rest, settings
 from widget_service.db import is_unsafe
 from widget_service.emails import email_key
 from widget_service.errors import LoginFailed, ServiceError, WrongPassword
+from widget_service.principals import QuotaRefused
 from widget_service.retry import once
 from widget_service.throttle.limiting import Count, Exceeded, Standing, TooManyRequests, fields
 from widget_service.throttle.schemas import TooMany
@@ -171,14 +172,28 @@ def _take_own(request: Any, counts: Sequence[Count]) -> None:
 
 def _take(request: Any, counts: Sequence[Count]) -> None:
     """:raises TooManyRequests: there is no quota left"""
+    limiter = request.registry.throttle
     try:
-        request.registry.throttle.take(counts)
+        limiter.take(counts)
     except Exceeded as exceeded:
         standing = exceeded.standing
         _tell(request, [standing])
+        # To be refused costs nothing: a line for each would be a way to fill the log.
+        if limiter.is_news(standing):
+            event = QuotaRefused(request, TooManyRequests.status, standing.of.name, _who(request))
+            request.registry.notify(event)
         seconds = standing.seconds
         text = f"Too many requests. Please try again in {seconds} second(s)."
         raise TooManyRequests(text, {"Retry-After": str(seconds)}) from None
+
+
+def _who(request: Any) -> str | None:
+    """The user who asks; for a login or a registration the address that it is for."""
+    route = request.matched_route
+    if route is None or route.name not in (LOGIN, REGISTER):
+        return request.authenticated_userid  # type: ignore[no-any-return]
+    # What is no address may be a password that was typed in the wrong place.
+    return _sent(request, "email") if account_of(request) else None
 
 
 def _tell(request: Any, standings: Sequence[Standing]) -> None:

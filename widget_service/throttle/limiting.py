@@ -95,6 +95,8 @@ class Limiter:
         self._shared = FixedWindowRateLimiter(storage)
         self._alone = FixedWindowRateLimiter(BoundedMemory()) if counts_alone else None
         self._failed_at = -PAUSE
+        # Of which refusals somebody was told, in the windows of now.
+        self._told = BoundedMemory()
 
     def take(self, counts: Sequence[Count]) -> None:
         """Count a request, everywhere or nowhere.
@@ -122,6 +124,11 @@ class Limiter:
         stats = self._ask(lambda limiter: limiter.get_window_stats(count.rate, *_key(count)))
         seconds = max(1, math.ceil(stats.reset_time - time.time()))
         return Standing(count, min(stats.remaining, count.rate.amount), seconds)
+
+    def is_news(self, exhausted: Standing) -> bool:
+        """Is this the first refusal in its window? Each process finds out for itself."""
+        count = exhausted.of
+        return self._told.incr(count.rate.key_for(*_key(count)), exhausted.seconds) == 1
 
     def _clear(self, count: Count) -> None:
         self._ask(lambda limiter: limiter.clear(count.rate, *_key(count)))
