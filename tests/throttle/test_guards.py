@@ -428,6 +428,11 @@ def test_it_is_documented_where_it_applies(serve):
     }
 
 
+@pytest.mark.parametrize("limit", ["login_account_address", "login_account", "write_user"])
+def test_it_is_documented_for_each_limit_of_a_change_of_password(serve, limit):
+    assert ("put", "/auth/password") in next(documented(serve(**{limit: "1/minute"})))
+
+
 def test_it_lets_pages_of_other_origins_read_what_is_left(serve):
     exposed = serve().get("/nothing", status=404).headers["Access-Control-Expose-Headers"]
     assert exposed.endswith(", Retry-After, RateLimit, RateLimit-Policy")

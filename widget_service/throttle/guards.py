@@ -211,7 +211,7 @@ def may_refuse(registry: Any, service: rest.Service, method: str, args: dict[str
     if service.name == REGISTER:
         return bool(values.register_address)
     if service.name == PASSWORD:
-        return bool(values.login_account_address or values.write_user)
+        return bool(values.login_account_address or values.login_account or values.write_user)
     return bool(values.write_user) and args.get("permission") != NO_PERMISSION_REQUIRED
 
 
