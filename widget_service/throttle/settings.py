@@ -65,7 +65,8 @@ class ThrottleSettings(colander.MappingSchema):
 
     storage = setting(
         Text(),
-        "Where requests are counted: memory:// in one process, redis://HOST:PORT/0 for several.",
+        "Where requests are counted: memory:// in one process, redis://HOST:PORT/0 for several. "
+        "On SQLite everybody who writes waits while a slow Redis is asked of a write.",
         storage_url,
         default="memory://",
         secret=without_secrets,
