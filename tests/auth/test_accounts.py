@@ -81,3 +81,10 @@ def test_it_changes_a_password_only_from_the_one_that_was_verified(session):
     assert not accounts.change_password(session, user.id, 0, "newer")
     session.refresh(user)
     assert (user.password_hash, user.password_version) == ("new", 1)
+
+
+def test_it_never_uses_an_id_again(session):
+    first = accounts.register(session, EMAIL, "a hash").id
+    accounts.remove(session, first)
+    session.expunge_all()
+    assert accounts.register(session, EMAIL, "a hash").id > first

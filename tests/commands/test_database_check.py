@@ -23,6 +23,11 @@ MISTAKEN = (
     "PRAGMA writable_schema = ON",
     "UPDATE sqlite_schema SET sql = replace(sql, '(email)', '(public_id)') WHERE name = 'odd'",
 )
+# As the table was before ids of accounts were no longer used again.
+OLD_ACCOUNTS = (
+    "PRAGMA writable_schema = ON",
+    "UPDATE sqlite_schema SET sql = replace(sql, ' AUTOINCREMENT', '') WHERE name = 'site_user'",
+)
 USER = (
     "INSERT INTO site_user (public_id, email, email_key, password_hash, registered_on, admin,"
     " disabled, password_version) VALUES ('a', 'b', 'b', 'c', '2026-01-01', false, false, 0)"
@@ -92,6 +97,13 @@ def test_it_says_all_that_is_wrong(database, tmp_path, statements, problems):
     lines = str(wrong.value).splitlines()
     assert len(lines) == len(problems)
     assert all(line.startswith(problem) for line, problem in zip(lines, problems, strict=True))
+
+
+@pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)
+def test_it_takes_a_table_of_accounts_that_may_use_ids_again(database, tmp_path, capsys):
+    change(database, *OLD_ACCOUNTS)
+    check(tmp_path)
+    assert "the database is well" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)

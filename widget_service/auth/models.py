@@ -35,6 +35,10 @@ class User(Base):
     # How often the password was changed: whoever verified an older one finds out by it.
     password_version: Mapped[int] = mapped_column(default=0)
 
+    # An id is never used again: what a plugin keeps by it of an account that was deleted must not
+    # be the next one's.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
 
 class IssuedToken(Base):
     """A token that a user got, from where and for how long: its ``jti``, never the token."""

@@ -24,6 +24,8 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name="pk_site_user"),
         sa.UniqueConstraint("email_key", name="uq_site_user_email_key"),
         sa.UniqueConstraint("public_id", name="uq_site_user_public_id"),
+        # An id is never used again.
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "issued_token",
