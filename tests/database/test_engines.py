@@ -27,7 +27,7 @@ def test_it_lets_writers_of_one_process_take_turns_at_sqlite(tmp_path):
 def test_it_looks_again_soon_whether_another_process_still_writes_to_sqlite(tmp_path, monkeypatch):
     with serving(tmp_path, database__lock_timeout="60000") as testapp:
         engine = testapp.app.registry.database.write_engine
-        with closing(sqlite3.connect(engine.url.database)) as other:
+        with closing(sqlite3.connect(engine.url.database, timeout=0)) as other:
             other.execute("BEGIN IMMEDIATE")
             pauses = []
 
