@@ -1,110 +1,30 @@
-"""Migrations, by the service's own means and by Alembic's, on both databases."""
+"""Migrations, by the service's own means, on both databases."""
 
 import argparse
-import shutil
 import sqlite3
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import closing
 from threading import Barrier, Thread
 
-import alembic.config
 import pytest
 from alembic.util import CommandError as AlembicError
 from core import core_ini
+from migrated import (
+    HEADS,
+    SEATS,
+    changing,
+    configured,
+    current,
+    tables,
+)
 from processes import PATIENCE
-from sqlalchemy import Engine, create_engine, event, inspect, make_url
+from sqlalchemy import Engine, event, make_url
 
-from widget_service import configure_file
 from widget_service.cli import CommandError, main
 from widget_service.database import file as database_file
 from widget_service.database import migrations
 from widget_service.plugins import Plugins
 from widget_service.settings import Problem
 from widget_service.testing import PLUGINS, application, ini_text
-
-REPOSITORY = Path(__file__).parent.parent.parent
-NOTES = REPOSITORY / "tests" / "plugins" / "notes" / "migrations"
-OURS = ("widget_service.auth:migrations", "widget_service.widgets:migrations")
-HEADS = {"notes0002"}
-# Seconds; nothing waits for their end when all is well.
-
-
-def alembic_section(*locations):
-    lines = [f"    {location}" for location in locations]
-    return "\n".join(
-        [
-            "[alembic]",
-            f"script_location = {REPOSITORY / 'alembic'}",
-            "path_separator = newline",
-            "version_locations =",
-            *lines,
-            "",
-        ]
-    )
-
-
-def run(directory, *arguments):
-    """``alembic -c test.ini …``"""
-    alembic.config.main(["-c", str(directory / "test.ini"), *arguments])
-
-
-@contextmanager
-def configured(directory, ini):
-    """The registry of an application that is not started."""
-    file = directory / "test.ini"
-    file.write_text(ini, encoding="utf-8")
-    registry = configure_file(str(file)).registry
-    with closing(registry.database):
-        yield registry
-
-
-@pytest.fixture
-def whole(own_database, tmp_path):
-    """An .ini file with all plugins of ours, for Alembic's command."""
-    ini = ini_text(own_database, PLUGINS) + alembic_section(*OURS)
-    database_file.make(own_database)
-    with configured(tmp_path, ini) as registry:
-        yield registry
-
-
-@pytest.fixture
-def notes(own_database, tmp_path):
-    with configured(
-        tmp_path, core_ini(tmp_path, "plugins.notes", sqlalchemy__url=own_database)
-    ) as r:
-        yield r
-
-
-@contextmanager
-def changing(registry):
-    """A connection that may do to the database whatever it likes."""
-    engine = create_engine(registry.database.write_engine.url)
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
-
-
-def tables(registry):
-    with changing(registry) as connection:
-        return set(inspect(connection).get_table_names())
-
-
-def current(registry):
-    with changing(registry) as connection:
-        return set(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())
-
-
-def test_it_goes_up_and_down_by_alembics_command(whole, tmp_path):
-    run(tmp_path, "upgrade", "heads")
-    ours = tables(whole)
-    assert {"site_user", "token_blacklist", "widget", "alembic_version"} <= ours
-    run(tmp_path, "check")
-    run(tmp_path, "downgrade", "base")
-    assert tables(whole) == {"alembic_version"}
-    assert current(whole) == set()
-    run(tmp_path, "upgrade", "heads")
-    assert tables(whole) == ours
-    run(tmp_path, "check")
 
 
 def test_it_goes_up_and_down_by_itself(whole):
@@ -198,24 +118,6 @@ def test_its_command_refuses_to_guess_as_well(own_database, tmp_path, notes):
     ):
         migrate(registry)
     assert current(notes) == HEADS
-
-
-def test_alembics_command_says_what_to_do_without_a_plugin(own_database, tmp_path, notes, capsys):
-    migrations.upgrade(notes)
-    ini = core_ini(tmp_path, sqlalchemy__url=own_database)
-    (tmp_path / "test.ini").write_text(ini + alembic_section(*OURS), encoding="utf-8")
-    with pytest.raises(SystemExit):
-        run(tmp_path, "upgrade", "heads")
-    assert "no included plugin has (notes0002)" in capsys.readouterr().out
-    # This is how to have it forgotten.
-    run(tmp_path, "stamp", "--purge", "base")
-    assert current(notes) == set()
-
-
-def test_it_passes_on_what_alembic_says_of_other_mistakes(whole, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        run(tmp_path, "upgrade", "typo@head")
-    assert "typo" in capsys.readouterr().out
 
 
 def test_it_keeps_the_children_of_a_table_that_a_batch_migration_replaces(notes):
@@ -323,43 +225,6 @@ def test_it_migrates_by_command(notes, tmp_path, capsys):
     assert capsys.readouterr().out == "there was nothing to do\n"
 
 
-SEATS = """
-from alembic import op
-
-revision = "seats0001"
-down_revision = None
-branch_labels = ("seats",)
-depends_on = ("widgets",)
-
-def upgrade():
-    op.execute("CREATE TABLE seat (id INTEGER)")
-
-def downgrade():
-    op.execute("DROP TABLE seat")
-"""
-
-
-@pytest.fixture
-def write_seats(own_database, write_plugin):
-    """A function that writes a plugin that depends on widgets, for a text of an .ini file."""
-
-    def write(revision=SEATS):
-        text = 'def includeme(config):\n    config.add_migrations("seats:migrations")\n'
-        write_plugin("seats/__init__", text)
-        write_plugin("seats/migrations/0001", revision)
-        return ini_text(own_database, [*PLUGINS, "seats"]) + alembic_section(*OURS)
-
-    return write
-
-
-@pytest.fixture
-def seats(write_seats, tmp_path):
-    """A database with its table."""
-    with configured(tmp_path, write_seats()) as registry:
-        migrations.upgrade(registry)
-        yield registry
-
-
 def test_it_names_the_revision_that_the_database_refuses(write_seats, tmp_path):
     ini = write_seats(SEATS.replace("CREATE TABLE seat (id INTEGER)", "SELECT * FROM nowhere"))
     file = tmp_path / "modules" / "seats" / "migrations" / "0001.py"
@@ -457,72 +322,3 @@ def test_it_refuses_a_folder_that_is_not_there(tmp_path, monkeypatch, location):
     monkeypatch.setenv("LOST_MIGRATIONS", location)
     with pytest.raises(SystemExit, match=f"there is no folder {location}"):
         application(core_ini(tmp_path, "plugins.lost"), tmp_path)
-
-
-def test_it_writes_revisions_from_the_models(own_database, tmp_path):
-    folder = tmp_path / "migrations"
-    shutil.copytree(NOTES, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    ini = core_ini(tmp_path, "plugins.notes", sqlalchemy__url=own_database)
-    with configured(tmp_path, ini + alembic_section(folder)) as registry:
-        run(tmp_path, "upgrade", "heads")
-        with changing(registry) as connection:
-            connection.exec_driver_sql("ALTER TABLE note DROP COLUMN at")
-            connection.exec_driver_sql("CREATE TABLE foreigner (id INTEGER)")
-        with pytest.raises(SystemExit):
-            run(tmp_path, "check")
-        run(tmp_path, "revision", "--autogenerate", "--head", "notes@head", "-m", "again")
-        (written,) = folder.glob("*_again.py")
-        text = written.read_text(encoding="utf-8")
-        # Plain types, nobody else's tables, and by way of a new table for SQLite's sake.
-        assert "sa.Column('at', sa.DateTime(timezone=True), nullable=True)" in text
-        assert "foreigner" not in text
-        assert "batch_alter_table('note'" in text
-        run(tmp_path, "upgrade", "heads")
-        run(tmp_path, "check")
-        assert migrations.differences(registry) == []
-
-
-def test_it_has_no_way_to_migrate_without_looking(whole, tmp_path):
-    with pytest.raises(SystemExit, match="--sql is not supported"):
-        run(tmp_path, "upgrade", "heads", "--sql")
-
-
-def test_alembics_command_says_what_is_wrong_with_the_settings(tmp_path):
-    ini = core_ini(tmp_path, rest__prefix="nonsense") + alembic_section(*OURS)
-    (tmp_path / "test.ini").write_text(ini, encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"rest\.prefix"):
-        run(tmp_path, "current")
-
-
-LOOKING = ["current", "check", "history --indicate-current", "revision --autogenerate"]
-
-
-@pytest.mark.parametrize("command", LOOKING)
-def test_alembics_command_makes_no_database_to_look_at(tmp_path, command):
-    ini = core_ini(tmp_path) + alembic_section(*OURS)
-    (tmp_path / "test.ini").write_text(ini, encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"the database says: there is no .*core\.sqlite"):
-        run(tmp_path, *command.split())
-    assert not (tmp_path / "core.sqlite").exists()
-
-
-@pytest.mark.parametrize("command", LOOKING[:3])
-def test_alembics_command_changes_nothing_where_it_looks(whole, tmp_path, command):
-    with suppress(SystemExit):  # check says what is missing
-        run(tmp_path, *command.split())
-    assert tables(whole) == set()
-    migrations.upgrade(whole)
-    with changing(whole) as connection:
-        connection.exec_driver_sql("UPDATE row_count SET change = 1000")
-    run(tmp_path, *command.split())
-    with changing(whole) as connection:
-        assert set(connection.exec_driver_sql("SELECT change FROM row_count").scalars()) == {1000}
-
-
-@pytest.mark.parametrize(
-    "command", ["upgrade heads", "current", "check", "revision --autogenerate"]
-)
-def test_alembics_command_overlooks_no_plugin(seats, tmp_path, command):
-    migrate(seats, "seats@base")
-    with pytest.raises(SystemExit, match=r"version_locations .*: seats:migrations$"):
-        run(tmp_path, *command.split())

@@ -18,8 +18,6 @@ from widget_service.testing import Client, application, ini_text
 from widget_service.widgets.catalogue import WIDGETS
 from widget_service.widgets.models import Widget
 
-# Seconds; nothing waits for their end when all is well.
-
 
 def owner_in(app):
     """The id of a new user."""
