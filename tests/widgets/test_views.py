@@ -7,7 +7,6 @@ import pytest
 import time_machine
 from sqlalchemy import text
 
-from widget_service.errors import Conflict
 from widget_service.testing import statements
 from widget_service.widgets import catalogue
 
@@ -372,8 +371,11 @@ def test_a_put_that_is_to_add_updates_nothing_that_was_added_meanwhile(admin, ov
 
 def test_a_put_gives_up_where_others_add_and_delete_meanwhile(admin, overtaken):
     def add_and_delete(_session, _owner_id, name):
-        raise Conflict(f"Widget name: {name} already exists, must be unique.")
+        raise catalogue.NameTaken(name)
 
     overtaken(add_and_delete)
     answer = admin.put(f"{WIDGETS}/first", FIELDS, status=409)
-    assert answer.json["status"] == "fail"
+    assert answer.json == {
+        "status": "fail",
+        "message": "Widget name: first already exists, must be unique.",
+    }
