@@ -13,11 +13,11 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "widget_service"
 # A plugin has settings of its own; the folders of the core have not.
 PLUGINS = sorted(each.parent.name for each in PACKAGE.glob("*/settings.py"))
-# conformance.py is no part of the service, but tests of what plugins document.
+# conformance is no part of the service, but tests of what plugins document.
 CORE = sorted(
     each.relative_to(PACKAGE).as_posix()
     for each in PACKAGE.rglob("*.py")
-    if each.relative_to(PACKAGE).parts[0] not in {*PLUGINS, "conformance.py"}
+    if each.relative_to(PACKAGE).parts[0] not in {*PLUGINS, "conformance"}
     and "scaffold" not in each.parts
 )
 

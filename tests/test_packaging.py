@@ -14,7 +14,7 @@ from processes import PATIENCE, REPOSITORY, environment
 
 PACKAGE = REPOSITORY / "widget_service"
 # What the authors of plugins test with; what it imports is in the extra "test".
-TESTING = {"testing.py", "conformance.py"}
+TESTING = {"testing.py", "conformance"}
 NAME = re.compile(r"[\w.-]+")
 BOUNDED = re.compile(r"~=|(?=.*>=)(?=.*<)")
 # Distributions in a namespace package are found by two names, not one.
@@ -65,7 +65,11 @@ def undeclared():
 
 
 def modules(*, testing):
-    files = [file for file in PACKAGE.rglob("*.py") if (file.name in TESTING) is testing]
+    files = [
+        file
+        for file in PACKAGE.rglob("*.py")
+        if (file.relative_to(PACKAGE).parts[0] in TESTING) is testing
+    ]
     return {module for file in files for module in imported(file)}
 
 

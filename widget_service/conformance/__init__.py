@@ -1,0 +1,179 @@
+"""What every plugin keeps to, as tests that a plugin's own tests run with one line::
+
+    from widget_service.conformance import *
+
+They need two fixtures beside those of :mod:`widget_service.testing`, which have defaults there:
+``plugins``, the first of which is the one that is tested and one of which is
+``widget_service.docs``, and ``unprovoked``, the documented statuses that no single request brings
+about. Valid requests are made of the ``example`` of each field. The path of an object,
+``/gadgets/{code}``, is made of the example of the field that it is named after; where it is named
+after none, as by an id that the database gives out, it is the ``Location`` of the answer to the
+POST that adds one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import inspect
+
+from widget_service import settings
+from widget_service.conformance.subjects import Operation, Subject, json_body
+from widget_service.database import migrations
+from widget_service.plugins import Plugins
+from widget_service.testing import Client, application, ini_text
+
+__all__ = [
+    "subject",
+    "test_it_answers_hostile_values_as_documented",
+    "test_it_answers_what_is_documented_and_documents_what_it_answers",
+    "test_it_documents_every_route",
+    "test_it_keeps_the_order_of_checks",
+    "test_its_migrations_go_up_and_down",
+]
+
+# Mistakes of ours, and a database that is away: no request provokes them.
+OURS = {500, 503}
+TEXTS = (
+    "",
+    " ",
+    "\0",
+    "x" * 3000,
+    "\N{COMBINING ACUTE ACCENT}\N{ARABIC-INDIC DIGIT THREE}",
+    "\ud800",
+    "../..",
+    "'; --",
+    "%00%ff",
+    "line\n",
+    "-1",
+    "1e999",
+    "NaN",
+    # The first number that PostgreSQL's INTEGER does not hold, and the last one of its BIGINT.
+    str(2**31),
+    str(2**63 - 1),
+    str(2**64),
+    "9" * 5000,
+)
+NUMBERS = (0, -1, 1.5, 2**31, 2**63 - 1, 2**64)
+OTHERS: tuple[Any, ...] = (None, True, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
+UNREADABLE: dict[str, Any] = {"body": b"x", "content_type": "text/plain"}
+VALUES = (*TEXTS, *NUMBERS, *OTHERS)
+
+
+@pytest.fixture
+def subject(client: Client, plugins: tuple[str, ...]) -> Subject:
+    """The plugin that is tested."""
+    return Subject(client, plugins)
+
+
+def test_it_documents_every_route(subject: Subject) -> None:
+    """Nobody finds by chance what is not written down."""
+    assert subject.routes() == {operation[:2] for operation in subject.operations}
+
+
+def test_it_keeps_the_order_of_checks(subject: Subject) -> None:
+    """A stranger learns neither the rules nor what exists; nor does a user who may not write.
+
+    Who may learns first that there is no such object, and what is wrong with the fields after that.
+    """
+    no_fields = json_body({})
+    for operation in subject.operations:
+        subject.prepare(operation)
+        missing = subject.missing(operation)
+        if not operation.is_public:
+            assert subject.call(subject.client, operation, missing, **no_fields) == 401, operation
+        if operation[:2] in subject.closed:
+            assert subject.call(subject.user, operation, missing, **no_fields) == 403, operation
+        # Fields that are not valid, and a body that nobody can read.
+        for body in (no_fields, UNREADABLE) if operation.misses else ():
+            assert subject.call(subject.admin, operation, missing, **body) == 404, operation
+
+
+def test_it_answers_what_is_documented_and_documents_what_it_answers(
+    subject: Subject, unprovoked: dict[tuple[str, str], set[int]]
+) -> None:
+    """Every documented status is real."""
+    # Twice: what one operation leaves behind may matter to another, as a registration to a login.
+    for operation in [*subject.operations, *subject.operations]:
+        _try_everything(subject, operation)
+    for operation in subject.operations:
+        unreal = operation.documented - OURS - subject.seen[operation[:2]]
+        unreal -= unprovoked.get((operation.method.upper(), operation.path), set())
+        assert not unreal, (
+            f"{operation.method} {operation.path} never answered {unreal}; if it can, but not to "
+            "the example alone, say so in the fixture unprovoked, and test it"
+            f"{subject.preparation(operation)}"
+        )
+
+
+def _try_everything(subject: Subject, operation: Operation) -> None:
+    """Requests of every kind, so that the operation answers whatever it can."""
+    subject.prepare(operation)
+    subject.call(subject.client, operation)
+    subject.call(subject.user, operation)
+    if operation.fields:
+        size = settings.of(subject.client.registry, "rest").max_body_size + 1
+        subject.call(subject.admin, operation, **json_body({}))
+        subject.call(subject.admin, operation, body=b"x" * size, content_type="application/json")
+        subject.call(subject.admin, operation, **UNREADABLE)
+    for name in operation.queries:
+        subject.call(subject.admin, operation, f"{subject.path(operation)}?{name}=x")
+    if "{" in operation.path:
+        subject.call(subject.admin, operation, subject.missing(operation))
+        subject.call(subject.admin, operation, subject.path(operation, "\ud800"))
+    if 412 in operation.documented:
+        body = json_body(operation.body()) if operation.fields else {}
+        subject.call(subject.admin, operation, headers={"If-Match": '"no"'}, **body)
+    subject.prepare(operation)
+    subject.call(subject.admin, operation)
+    subject.call(subject.admin, operation)
+
+
+def test_it_answers_hostile_values_as_documented(subject: Subject) -> None:
+    """No value whatever brings about a 500, an undocumented status or another shape."""
+    for operation in subject.operations:
+        subject.prepare(operation)
+        admin = subject.admin
+        for value in TEXTS if "{" in operation.path else ():
+            # A slash would be another route, and nothing at all the collection.
+            if value and "/" not in value:
+                subject.call(admin, operation, subject.path(operation, value))
+        for name in operation.queries:
+            for value in TEXTS:
+                query = quote(value.encode("utf-8", "surrogatepass"))
+                subject.call(admin, operation, f"{subject.path(operation)}?{name}={query}")
+        for name in operation.fields:
+            for value in VALUES:
+                subject.call(admin, operation, **json_body({**operation.body(), name: value}))
+
+
+def test_its_migrations_go_up_and_down(
+    own_database: str, plugins: tuple[str, ...], ini_settings: dict[str, str], tmp_path: Path
+) -> None:
+    """They make what the models say, leave nothing, and make it again."""
+    app = application(ini_text(own_database, plugins, ini_settings), tmp_path)
+    registry = app.registry
+    engine = registry.database.read_engine
+    models = Plugins(registry).tables()
+    tables = {table.name for plugin, table in models if plugin == plugins[0]}
+    branches = list(migrations.branches(registry, plugins[0]))
+    check_branches(plugins[0], tables, branches)
+    assert migrations.differences(registry) == []
+    for branch in branches:
+        migrations.downgrade(registry, f"{branch}@base")
+    assert not tables & set(inspect(engine).get_table_names())
+    migrations.upgrade(registry)
+    assert migrations.differences(registry) == []
+    registry.database.close()
+
+
+def check_branches(plugin: str, tables: set[str], branches: list[str]) -> None:
+    """Whoever has tables has migrations, which have a name; nobody else has any."""
+    assert branches or not tables, (
+        f"{plugin} has {sorted(tables)}, and no branch of migrations; name their folder with "
+        "config.add_migrations, and give the first of them branch_labels"
+    )
+    assert tables or not branches, f"{plugin} has migrations, {branches}, and no model"
