@@ -129,6 +129,18 @@ def test_it_grants_what_is_granted_to_the_very_user(policy, known, user):
     assert policy.permits(known, context, "other").status == 403
 
 
+def test_it_tells_nobody_to_be_an_administrator_whom_that_would_not_help(policy, known):
+    context = Account(known)
+    context.__acl__ = [("Deny", "system.Everyone", "closed")]
+    refused = policy.permits(known, context, "closed")
+    assert (refused.status, refused.message) == (403, "You are not allowed to do this")
+    assert refused.challenge == (
+        'Bearer realm="registered_users@mydomain.com", error="insufficient_scope", '
+        'error_description="You are not allowed to do this"'
+    )
+    assert policy.permits(known, context, "other").message == "You are not an administrator"
+
+
 def test_it_looks_up_an_identity_once_however_often_it_is_asked(policy, known, app):
     with statements(app.registry) as sent:
         for _ in range(3):

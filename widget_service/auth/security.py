@@ -25,6 +25,7 @@ from widget_service.principals import (
 
 UNKNOWN = object()
 NOT_AN_ADMINISTRATOR = "You are not an administrator"
+NOT_ALLOWED = "You are not allowed to do this"
 
 
 class Identity(NamedTuple):
@@ -63,7 +64,8 @@ class BearerPolicy:
     def permits(self, request: Any, context: Any, permission: str) -> Any:
         """Pyramid's Allowed, or a refusal that knows its answer (RFC 6750, 3)."""
         found = self._found(request)
-        allowed = self._acl.permits(context, _principals(found), permission)
+        principals = _principals(found)
+        allowed = self._acl.permits(context, principals, permission)
         if allowed:
             return allowed
         # The realm follows from the ACL: is this for users, or for administrators?
@@ -72,11 +74,10 @@ class BearerPolicy:
         if found is None:
             return Refused(401, "Unauthorized", f'Bearer realm="{realm}"')
         if isinstance(found, Identity):
-            return Refused(
-                403,
-                NOT_AN_ADMINISTRATOR,
-                _challenge(self._realms.admin_realm, "insufficient_scope", NOT_AN_ADMINISTRATOR),
-            )
+            realm, reason = self._realms.realm, NOT_ALLOWED
+            if self._acl.permits(context, [*principals, ADMINISTRATOR], permission):
+                realm, reason = self._realms.admin_realm, NOT_AN_ADMINISTRATOR
+            return Refused(403, reason, _challenge(realm, "insufficient_scope", reason))
         return token_refused(realm, str(found))
 
     def remember(self, _request: Any, _userid: str, **_kw: Any) -> list[tuple[str, str]]:
