@@ -53,6 +53,18 @@ def includeme(config):
     config.add_rest_service(service)
 """
 
+# A setting whose own rule refuses its default.
+THIN = """
+import colander
+from widget_service.fields import WholeNumber
+from widget_service.settings import setting
+class Settings(colander.MappingSchema):
+    slices = setting(WholeNumber(), "How many.", colander.Range(1, 12), default=0)
+def includeme(config):
+    config.include("widget_service")
+    config.declare_settings("cake", Settings())
+"""
+
 # A service with one view, of which nothing else is wrong.
 SERVING = """
 import colander
@@ -186,6 +198,17 @@ CASES = {
                 "import colander", 'config.declare_settings("cake", colander.MappingSchema)'
             )
         },
+    ),
+    "a setting whose default is none": Case(
+        text(plugins=[*OURS, "thin"]),
+        [
+            Mistake(
+                "pyramid.includes",
+                "thin",
+                "setting cake.slices: its default: 0 is less than minimum value 1",
+            )
+        ],
+        modules={"thin": THIN},
     ),
     "a schema that cannot be bound": Case(
         text(plugins=[*OURS, "asking"]),

@@ -149,14 +149,15 @@ def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -
     and the other mistakes are found too. A schema with ``unknown = "preserve"`` is a library's
     family: it keeps the keys that it does not name, as text.
 
-    :raises ConfigurationError: ``schema`` is a class, or the prefix or a name is none that every
-        source can have
+    :raises ConfigurationError: ``schema`` is a class, a setting refuses its own default, or the
+        prefix or a name is none that every source can have
     """
     if not isinstance(schema, colander.SchemaNode):
         raise ConfigurationError(f"settings {prefix}: {schema!r} is no instance of a schema")
     for name in (prefix, *(node.name for node in schema.children)):
         if not NAME.fullmatch(name):
             raise ConfigurationError(f"{name!r} must be of lower-case letters, digits and _")
+    _check_defaults(prefix, schema)
     info = config.action_info
     # The core is one, whichever of its folders declares something.
     package = CORE if f"{CORE}:includeme" in config.includepath else config.package_name
@@ -167,6 +168,18 @@ def declare_settings(config: Any, prefix: str, schema: colander.MappingSchema) -
     # No discriminator: what two declare is a problem already.
     config.action(None, introspectables=(introspectable,))
     return values
+
+
+def _check_defaults(prefix: str, schema: colander.MappingSchema) -> None:
+    """:raises ConfigurationError: a setting refuses its own default, which nobody would see"""
+    for node in schema.children:
+        if node.validator is None or node.missing in (None, colander.required):
+            continue
+        try:
+            node.validator(node, node.missing)
+        except colander.Invalid as error:
+            text = "; ".join(error.asdict().values())
+            raise ConfigurationError(f"setting {prefix}.{node.name}: its default: {text}") from None
 
 
 def refuse_setting(config: Any, key: str, text: str) -> None:
