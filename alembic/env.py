@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from alembic import context
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from widget_service import configure_file
 from widget_service.database import migrations
@@ -61,8 +61,9 @@ try:
         context.configure(connection=connection, dont_mutate=looks, **migrations.options(registry))
         with migrations.explained(context.script, context.get_context()):
             context.run_migrations()
-except OperationalError as error:
-    if error.statement is not None:
+except DBAPIError as error:
+    # Ours, before any other: PRAGMA, which fails where a file is no database.
+    if error.statement is not None and not error.statement.startswith("PRAGMA "):
         raise  # a mistake in a migration, whose author wants to see where
     # As widget-service says it: the driver's first line.
     said = str(error.orig).partition("\n")[0]

@@ -94,6 +94,15 @@ def test_alembics_command_makes_no_database_to_look_at(tmp_path, command):
     assert not (tmp_path / "core.sqlite").exists()
 
 
+@pytest.mark.parametrize("command", [*LOOKING, "upgrade heads"])
+def test_alembics_command_says_that_a_file_is_no_database(tmp_path, command):
+    ini = core_ini(tmp_path) + alembic_section(*OURS)
+    (tmp_path / "test.ini").write_text(ini, encoding="utf-8")
+    (tmp_path / "core.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(SystemExit, match="the database says: file is not a database"):
+        run(tmp_path, *command.split())
+
+
 @pytest.mark.parametrize("command", LOOKING[:3])
 def test_alembics_command_changes_nothing_where_it_looks(whole, tmp_path, command):
     with suppress(SystemExit):  # check says what is missing
