@@ -46,6 +46,14 @@ def test_a_client_that_listens_when_it_has_sent_all_hears_it(serve):
     assert received.endswith(b'{"message":"Request Entity Too Large"}')
 
 
+def test_it_has_no_body_for_a_client_that_wants_none(serve):
+    with socket.create_connection(("127.0.0.1", serve().port), PATIENCE) as client:
+        client.sendall(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: x\r\n\r\n")
+        head, end, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    assert b" 400 Bad Request\r\n" in head
+    assert (end, body) == (b"\r\n\r\n", b"")
+
+
 def test_nothing_follows_and_its_end_is_the_end(serve):
     with refused(serve()) as (client, channel):
         assert client.makefile("rb").read().startswith(b"HTTP/1.1 413 ")

@@ -166,11 +166,14 @@ class Refusal(ErrorTask):
         # One that takes too long has had its time.
         self.channel.lingers = not isinstance(error, RequestTimeout)
         self.content_length = len(body)
-        self.write(body)
+        self.write(b"" if self.request.command == "HEAD" else body)
 
 
 class Parser(HTTPRequestParser):
     """Reads a request; refuses those of which two servers may not see the same end."""
+
+    # Where there is no request line.
+    command = ""
 
     def __init__(self, adjustments: Adjustments) -> None:
         super().__init__(adjustments)
@@ -181,6 +184,8 @@ class Parser(HTTPRequestParser):
         line, _, fields = header_plus.partition(b"\r\n")
         if not REQUEST_LINE.fullmatch(line.rstrip()):
             raise ParsingError("There is no request line")
+        # Whoever is refused for the fields that follow is answered, too.
+        self.command = line.partition(b" ")[0].decode()
         if BLANKS.search(fields):
             raise ParsingError("There are too many blanks")
         ordinary = ORDINARY.fullmatch(line)
