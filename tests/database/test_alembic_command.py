@@ -6,8 +6,10 @@ from contextlib import suppress
 import alembic.config
 import pytest
 from core import core_ini
-from migrated import NOTES, OURS, alembic_section, changing, configured, current, tables
+from migrated import NOTES, OURS, SEATS, alembic_section, changing, configured, current, tables
+from sqlalchemy.exc import DBAPIError
 
+from widget_service.database import file as database_file
 from widget_service.database import migrations
 
 
@@ -123,3 +125,14 @@ def test_alembics_command_overlooks_no_plugin(seats, tmp_path, command):
     migrations.downgrade(seats, "seats@base")
     with pytest.raises(SystemExit, match=r"version_locations .*: seats:migrations$"):
         run(tmp_path, *command.split())
+
+
+def test_alembics_command_shows_whoever_wrote_a_migration_where_it_goes_wrong(
+    write_seats, own_database, tmp_path
+):
+    database_file.make(own_database)
+    ini = write_seats(SEATS.replace("CREATE TABLE seat (id INTEGER)", "SELECT * FROM nowhere"))
+    (tmp_path / "test.ini").write_text(ini + "    seats:migrations\n", encoding="utf-8")
+    with pytest.raises(DBAPIError, match="nowhere") as failed:
+        run(tmp_path, "upgrade", "heads")
+    assert any(str(each.path).endswith("0001.py") for each in failed.traceback)
