@@ -52,6 +52,13 @@ def test_it_knows_whom_a_proxy_means(ask, forwarded, who):
     assert ask({"X-Forwarded-For": forwarded})[2][0] == who
 
 
+@pytest.mark.parametrize("trusted", ["127.0.0.1", "*"])
+def test_it_believes_as_many_proxies_as_there_are(ask, trusted):
+    said = {"X-Forwarded-For": "::ffff:192.0.2.9, ::ffff:192.0.2.1, ::ffff:192.0.2.2"}
+    options = {"trusted_proxy": trusted, "trusted_proxy_count": "2"}
+    assert ask(said, **options)[2][0] == "192.0.2.1"
+
+
 def test_it_knows_what_a_proxy_was_asked_for(ask):
     said = {"X-Forwarded-Host": "there:8443", "X-Forwarded-Proto": "https"}
     assert ask(said)[2] == ["127.0.0.1", "there:8443", "https", "there:8443"]
