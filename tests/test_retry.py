@@ -58,6 +58,10 @@ def fail(request, run):
     bodies.append(request.body)
     unread(request, run)
 
+def stream(request, run):
+    bodies.append(request.body_file_raw.read(request.content_length))
+    unread(request, run)
+
 def unread(request, run):
     made.append(once(request, "made", lambda: len(made)))
     run(f"INSERT INTO number VALUES ({1000 + len(bodies)}, 0)")
@@ -156,11 +160,12 @@ def failing(app, times, state="40001"):
     return webtest.TestApp(app, extra_environ={"test.failures": times, "test.state": state})
 
 
-def test_each_attempt_has_the_body_and_leaves_nothing_behind(serve):
+@pytest.mark.parametrize("view", ["fail", "stream"])
+def test_each_attempt_has_the_body_and_leaves_nothing_behind(serve, view):
     clients = importlib.import_module("clients")  # made by the fixture
 
     app = serve()
-    response = failing(app, 2).post("/api/v1/fail", b"a=b")
+    response = failing(app, 2).post(f"/api/v1/{view}", b"a=b")
     assert response.json == {"attempts": 3, "last": True}
     assert clients.bodies == [b"a=b"] * 3
     # Made by the first attempt alone.
