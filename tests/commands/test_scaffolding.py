@@ -1,5 +1,6 @@
 """A plugin that was just begun is whole: it passes the tests that every plugin passes."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -20,6 +21,9 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture(autouse=True)
 def somewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Folders of tests would pass for packages of the same names.
+    ours = {str(ROOT), str(ROOT / "tests")}
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each not in ours])
 
 
 @pytest.mark.processes
@@ -64,7 +68,7 @@ LETTERS, PACKAGE = "lowercase letters", "a package of that name"
         ("g", LETTERS),
         ("", LETTERS),
         ("class", "a word of Python's"),
-        ("auth", PACKAGE),
+        *((name, PACKAGE) for name in ("auth", "docs", "gadgets", "tests", "widgets")),
         ("json", PACKAGE),
         ("pyramid", PACKAGE),
         ("page", "the modules of a plugin"),
@@ -88,6 +92,22 @@ def test_it_refuses_what_the_service_and_its_plugins_have(tmp_path):
     names = {*app.registry.settings_declared.families, *services, *ours}
     assert {"settings", "paging", "widget"} <= names
     assert [name for name in sorted(names) if scaffolding.refusal(name) is None] == []
+
+
+def test_it_refuses_what_its_modules_call_something_else():
+    cli.main(["plugin", "new", "gears"])
+    found = set()
+    for file in Path("gears/gears").glob("*.py"):
+        nodes = [*ast.walk(ast.parse(file.read_text()))]
+        names = {each.id for each in nodes if isinstance(each, ast.Name)}
+        defined = (ast.alias, ast.ClassDef, ast.FunctionDef)
+        names |= {each.name for each in nodes if isinstance(each, defined)}
+        for own, like in (("gears", str.lower), ("Gears", str.title)):
+            found |= {name.lower() for name in names if own in names and like(name) == name}
+    # The function that calls something so has no use for the plugin.
+    found = {name for name in found if scaffolding.NAME.fullmatch(name)} - {"gears", "row"}
+    assert {"page", "conflict"} <= found
+    assert [name for name in sorted(found) if scaffolding.refusal(name) is None] == []
 
 
 def test_it_leaves_alone_what_is_there(tmp_path, capsys):
