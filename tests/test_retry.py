@@ -280,6 +280,24 @@ def test_hashes_audit_quotas_and_metrics_take_note_once_however_often_a_transact
     ]
 
 
+def test_audit_and_metrics_take_note_of_what_was_given_up(own_postgresql, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "widget_service.audit")
+    ini = ini_text(
+        own_postgresql, [*PLUGINS, "widget_service.ops"], {"ops.metrics_path": "/metrics"}
+    )
+    app = application(ini, tmp_path)
+    with closing(app.registry.database):
+        with app.registry.database.write_engine.begin() as connection:
+            connection.execute(text(IN_THE_WAY.replace("% 3 <> 0", "> 0")))
+        client = Client(app)
+        fields = {"email": "user@example.com", "password": "123456"}
+        client.post("/api/v1/auth/register", fields, status=503)
+        counted = client.get("/metrics").text
+    assert 'count{method="POST",route="/api/v1/auth/register",status="503"} 1.0' in counted
+    (audited,) = [each.message for each in caplog.records if each.name == "widget_service.audit"]
+    assert audited.startswith("register: failure")
+
+
 def noting(notes, passwords, name):
     method = getattr(passwords, name)
 
