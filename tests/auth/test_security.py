@@ -12,6 +12,7 @@ from sqlalchemy import delete, update
 from widget_service.auth.models import IssuedToken, User
 from widget_service.auth.resources import Account
 from widget_service.auth.tokens import TokenRefused
+from widget_service.principals import ADMINISTRATOR, Authenticated, Everyone
 from widget_service.testing import PASSWORD, Client, application, ini_text, run, statements
 
 USER = "/api/v1/auth/user"
@@ -127,6 +128,21 @@ def test_it_grants_what_is_granted_to_the_very_user(policy, known, user):
     context.__acl__ = [("Allow", f"user:{user.account.public_id}", "own")]
     assert policy.permits(known, context, "own")
     assert policy.permits(known, context, "other").status == 403
+
+
+def test_an_administrator_is_still_everything_that_any_user_is(policy, known, user):
+    run(user.registry, "promote", email=user.account.email)
+    context = Account(known)
+    context.__acl__ = [
+        ("Allow", f"user:{user.account.public_id}", "own"),
+        ("Deny", ADMINISTRATOR, "own"),
+        ("Deny", Everyone, "closed"),
+        ("Deny", Authenticated, "shut"),
+    ]
+    assert policy.permits(known, context, "own")
+    assert not policy.permits(known, context, "closed")
+    assert not policy.permits(known, context, "shut")
+    assert policy.permits(known, context, "other")
 
 
 def test_it_tells_nobody_to_be_an_administrator_whom_that_would_not_help(policy, known):
