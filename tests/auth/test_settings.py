@@ -23,7 +23,10 @@ PUBLISHED = "development-key-that-everybody-can-read"
         ({"jwt.private_key": PUBLISHED.upper() + "2"}, "is the key of development.ini"),
         ({"jwt.algorithm": "HS384"}, "must have at least 48 bytes"),
         ({"jwt.algorithm": "HS512"}, "must have at least 64 bytes"),
-        ({"jwt.private_key": f"ssh-rsa {KEY}{KEY}"}, "does not work: "),
+        (
+            {"jwt.private_key": f"ssh-rsa {KEY}{KEY}"},
+            "jwt.private_key = *** (app settings): does not work",
+        ),
         ({"jwt.algorithm": "none"}, "jwt.algorithm = none"),
         ({"jwt.algorithm": "RS256"}, "must be a private key for RS256, in PEM"),
         ({"jwt.expiration": "0"}, "jwt.expiration = 0"),
