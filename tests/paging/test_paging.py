@@ -14,6 +14,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     case,
+    create_engine,
     insert,
     literal,
     literal_column,
@@ -26,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from widget_service import paging
 from widget_service.auth.models import User
 from widget_service.db import new_session, utc_now
-from widget_service.paging.cursors import Cursor
+from widget_service.paging.cursors import Cursor, parse
 from widget_service.testing import Client, application, ini_text
 from widget_service.widgets import catalogue
 from widget_service.widgets.catalogue import WIDGETS
@@ -270,6 +271,36 @@ def test_it_knows_its_key_by_what_it_is_and_not_by_its_name(five, admin):
     assert [row.own - first for row in page.items] == [0, 1]
     page = listing.page(run, page.next.number, 2, page.next.cursor)
     assert [row.own - first for row in page.items] == [2, 3]
+
+
+class Word(Own):
+    """Something that is found by a text."""
+
+    __tablename__ = "word"
+    text: Mapped[str] = mapped_column(primary_key=True)
+
+
+def test_its_key_may_be_a_text():
+    words = ["a", "b", "c", "d", "\N{LATIN SMALL LETTER Z WITH CARON}"]
+    engine = create_engine("sqlite://")
+    Own.metadata.create_all(engine, tables=[Word.__table__])
+    listing = paging.Listing(Word.text, select(Word.text))
+    shown = []
+    with engine.connect() as connection:
+        connection.execute(insert(Word), [{"text": word} for word in words])
+        connection.exec_driver_sql("CREATE TABLE row_count (table_name TEXT, change INTEGER)")
+
+        def rows(*asked):
+            return connection.execute(*asked).fetchall()
+
+        page = listing.page(rows, 2, 2)
+        for relation in ("prev", "next", "next", "prev"):
+            number, cursor = getattr(page, relation)
+            # As a link has it.
+            page = listing.page(rows, number, 2, parse(str(cursor)))
+            shown.append([row.text for row in page.items])
+    engine.dispose()
+    assert shown == [words[:2], words[2:4], words[4:], words[2:4]]
 
 
 FILTERED = """
