@@ -39,6 +39,7 @@ GRAPHS = {
     ],
     "with types": [FIRST, 'revision: str = "a2"\ndown_revision: str | None = "a1"\nx: int\n'],
     "with other files": [FIRST, "a = b = 1\n" + SECOND],
+    "one that is named again": [FIRST + "other = revision\n"],
 }
 
 
@@ -78,6 +79,10 @@ def test_it_knows_which_revisions_are_nobodys(write):
         ['revision = "a1"\nfrom first import FIRST as down_revision\n'],
         ['revision = "a1"\ndown_revision = None\nfrom first import *\n'],
         ['revision = "a1"\ndown_revision = None\ndef depends_on(): pass\n'],
+        ['revision = "a1"\ndown_revision = None\nasync def depends_on(): pass\n'],
+        ['revision = "a1"\ndown_revision = None\nclass depends_on: pass\n'],
+        ['revision = "a1"\ndown_revision = None\nfrom first import FIRST as depends_on\n'],
+        [FIRST + "deep = " + " + ".join(["1"] * 10_000)],
         ['revision = "a1"\nfor down_revision in ["a"]: pass\n'],
         ['revision = "a1"\ndown_revision = None\ndel revision\n'],
         ['revision = "a1"\ndown_revision: str\n'],
@@ -102,10 +107,10 @@ def test_it_leaves_to_alembic_what_is_not_plain(write, texts):
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        ([FIRST, FIRST], "0.py is named so, too"),
+        ([FIRST, FIRST], "0.py is named so, too$"),
         ([FIRST, 'revision = "b1"\ndown_revision = None\nbranch_labels = "a"\n'], "0.py is named"),
         ([FIRST, 'revision = "a"\ndown_revision = "a1"\n'], "0.py is named so, too"),
-        ([FIRST, 'revision = "a2"\ndown_revision = "a"\n'], "it comes after a, which no incl"),
+        ([FIRST, 'revision = "a2"\ndown_revision = "a"\n'], "^it comes after a, which no incl"),
         (['revision = "a2"\ndown_revision = ("a1", "a0")\n'], "it comes after a0, a1, which"),
         (
             [FIRST, 'revision = "b1"\ndown_revision = None\ndepends_on = "a@head"\n'],
