@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from widget_service import paging
 from widget_service.auth.models import User
 from widget_service.db import new_session, utc_now
-from widget_service.paging.cursors import Cursor, parse
+from widget_service.paging.cursors import Cursor, CursorText, parse
 from widget_service.testing import Client, application, ini_text
 from widget_service.widgets import catalogue
 from widget_service.widgets.catalogue import WIDGETS
@@ -301,6 +301,19 @@ def test_its_key_may_be_a_text():
             shown.append([row.text for row in page.items])
     engine.dispose()
     assert shown == [words[:2], words[2:4], words[4:], words[2:4]]
+
+
+@pytest.mark.parametrize("key", ["", "\ud7ff", "\ue000", "\N{GRINNING FACE}"])
+def test_a_cursor_has_any_text_that_both_databases_hold(key):
+    cursor = Cursor("after", key, 2, 5)
+    assert parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize("key", ["a\0", "\ud800", "a\udfff"])
+def test_a_cursor_has_no_other_text(key):
+    node = colander.SchemaNode(CursorText())
+    with pytest.raises(colander.Invalid, match="This is not a cursor"):
+        node.deserialize(str(Cursor("after", key, 2, 5)))
 
 
 FILTERED = """
