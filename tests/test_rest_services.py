@@ -158,3 +158,33 @@ def test_the_schemas_of_answers_are_not_copied_for_each_view():
     for _method, _view, options in widgets.definitions:
         # As Cornice does with what it passes on to Pyramid.
         assert copy.deepcopy(options["response_schemas"]) is options["response_schemas"]
+
+
+ROOMS = """
+import colander
+from pyramid.security import NO_PERMISSION_REQUIRED
+from widget_service.fields import WholeNumber
+from widget_service.rest import Service
+
+class Schema(colander.MappingSchema):
+    @colander.instantiate()
+    class path(colander.MappingSchema):
+        number = colander.SchemaNode(WholeNumber())
+
+rooms = Service("rooms", "/rooms/{number}")
+
+@rooms.get(permission=NO_PERMISSION_REQUIRED, schema=Schema())
+def get(request):
+    return request.validated["path"]
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(rooms)
+"""
+
+
+def test_a_schema_may_be_of_the_path(tmp_path, write_plugin):
+    write_plugin("rooms", ROOMS)
+    with serving(tmp_path, "rooms") as testapp:
+        assert testapp.get("/api/v1/rooms/12").json == {"number": 12}
+        assert set(testapp.get("/api/v1/rooms/x", status=400).json["errors"]) == {"number"}
