@@ -5,9 +5,11 @@ import stat
 from contextlib import closing
 
 import pytest
+from migrated import configured
 from sqlalchemy.exc import OperationalError
 
 from widget_service.database import file as database_file
+from widget_service.database import migrations
 from widget_service.database.file import DatabaseFile
 from widget_service.errors import UNAVAILABLE
 from widget_service.ops.health import UNREACHABLE
@@ -37,6 +39,14 @@ def test_it_is_for_nobody_else_to_read(client, file):
     register(client, "somebody")
     for each in file.parent.glob("own.sqlite*"):
         assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
+
+
+def test_it_is_for_nobody_else_to_read_where_a_command_makes_it(file, tmp_path):
+    with configured(tmp_path, ini_text(f"sqlite:///{file}")) as registry:
+        migrations.upgrade(registry)
+        for each in file.parent.glob("own.sqlite*"):
+            assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
+    assert file.exists()
 
 
 def test_it_leaves_alone_what_is_there(file):
