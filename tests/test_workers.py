@@ -176,3 +176,14 @@ def test_it_ends_when_everything_is_done(gate):
     ends.join(PATIENCE)
     assert not ends.is_alive()
     assert all(errand.done.is_set() for errand in errands)
+
+
+def test_whoever_has_stepped_aside_lets_no_more_begin(workers, gate):
+    aside = Errand(lambda: (step_aside(), gate.wait(PATIENCE)))
+    errands = [aside, *(Errand(lambda: gate.wait(PATIENCE)) for _each in range(8))]
+    for errand in errands:
+        workers.add_task(errand)
+    wait_until(lambda: errands[1].thread)
+    workers.watch()
+    # Beside it work the one that had its turn, and as many more.
+    assert len(workers._idle) == 5  # noqa: SLF001  (nothing else shows it)
