@@ -17,7 +17,7 @@ from migrated import (
     tables,
 )
 from processes import PATIENCE
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
 
 from widget_service.cli import CommandError, main
 from widget_service.database import file as database_file
@@ -184,6 +184,24 @@ def test_it_waits_for_whoever_writes_a_new_sqlite_database(tmp_path):
                 assert connected.exec_driver_sql("SELECT * FROM theirs").fetchall() == []
         finally:
             event.remove(Engine, "before_cursor_execute", finish)
+
+
+def test_it_waits_a_minute_for_whoever_writes_and_nobody_who_reads_waits_for_it(tmp_path):
+    with migrations.connection(make_url(f"sqlite:///{tmp_path}/new.sqlite")) as connected:
+        assert connected.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+        assert connected.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_it_counts_what_others_have_committed_whatever_the_server_is_set_to(own_postgresql):
+    url = make_url(own_postgresql)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"ALTER DATABASE {url.database} SET default_transaction_isolation TO serializable"
+        )
+    engine.dispose()
+    with migrations.connection(url) as connected:
+        assert connected.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
 
 
 def test_it_says_in_a_line_what_is_wrong_with_a_file(tmp_path):
