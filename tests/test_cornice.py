@@ -42,7 +42,9 @@ class Thing:
         return {"thing": self.request.matchdict["name"]}
 
 
-@pytest.mark.parametrize("services", [["plain"], ["plain", "marked", "shared"]])
+@pytest.mark.parametrize(
+    "services", [["plain"], ["marked"], ["shared"], ["plain", "marked", "shared"]]
+)
 def test_what_was_written_for_cornice_works(tmp_path, write_plugin, services):
     adds = "".join(f"    config.add_cornice_service(test_cornice.{name})\n" for name in services)
     write_plugin(
