@@ -306,9 +306,3 @@ def test_it_reads_no_more_than_the_content_length(echo):
 @pytest.mark.parametrize("length", ["abc", "-1", ""])
 def test_it_takes_a_content_length_that_is_none_for_no_body(echo, length):
     assert streamed(echo, BytesIO(b"text=a"), {"CONTENT_LENGTH": length}).json == EMPTY
-
-
-def test_it_answers_in_a_language_whatever_the_client_sends(echo):
-    # The default locale negotiator reads the parameters of the very body that is refused.
-    response = send(echo, b'{"text": 1}', f"{JSON}", HTTP_ACCEPT_LANGUAGE="de", QUERY_STRING="%ff")
-    assert refused(response)

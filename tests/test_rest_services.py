@@ -188,3 +188,9 @@ def test_a_schema_may_be_of_the_path(tmp_path, write_plugin):
     with serving(tmp_path, "rooms") as testapp:
         assert testapp.get("/api/v1/rooms/12").json == {"number": 12}
         assert set(testapp.get("/api/v1/rooms/x", status=400).json["errors"]) == {"number"}
+
+
+def test_it_says_what_is_wrong_with_a_body_whatever_else_the_client_sends(plain):
+    # The default locale negotiator reads the parameters of the query, and fails.
+    response = plain.post("/api/v1/picky/between?a=%ff", {}, status=400)
+    assert set(response.json["errors"]) == {"low", "high"}
