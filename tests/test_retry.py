@@ -59,7 +59,7 @@ def fail(request, run):
     unread(request, run)
 
 def stream(request, run):
-    bodies.append(request.body_file_raw.read(request.content_length))
+    bodies.append(request.body_file.read())
     unread(request, run)
 
 def unread(request, run):

@@ -116,6 +116,8 @@ def _attempt(environ: dict[str, Any], router: Any) -> tuple[Any, bool]:
         again = is_tried_again(request)
         if again and hasattr(request.body_file_raw, "seek"):
             request.body_file_raw.seek(0)
+            # WebOb's wrapper around it counts what is left, and would say that nothing is.
+            request.environ.pop("webob._body_file", None)
         # Whoever makes a body while it is sent may still want to know all of the request.
         if isinstance(getattr(response, "app_iter", None), list):
             _untie(request)
