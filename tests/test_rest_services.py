@@ -194,3 +194,29 @@ def test_it_says_what_is_wrong_with_a_body_whatever_else_the_client_sends(plain)
     # The default locale negotiator reads the parameters of the query, and fails.
     response = plain.post("/api/v1/picky/between?a=%ff", {}, status=400)
     assert set(response.json["errors"]) == {"low", "high"}
+
+
+METHODS = """
+from pyramid.security import NO_PERMISSION_REQUIRED
+from widget_service.rest import Service
+
+class Room:
+    def __init__(self, request):
+        self.request = request
+
+    def show(self):
+        return {"number": self.request.matchdict["number"]}
+
+rooms = Service("rooms", "/rooms/{number}")
+rooms.add_view("GET", "show", klass=Room, permission=NO_PERMISSION_REQUIRED)
+
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(rooms)
+"""
+
+
+def test_a_view_may_be_a_method(tmp_path, write_plugin):
+    write_plugin("rooms", METHODS)
+    with serving(tmp_path, "rooms") as testapp:
+        assert testapp.get("/api/v1/rooms/12").json == {"number": "12"}

@@ -168,6 +168,9 @@ def answering(view: Any) -> Any:
     Pyramid's rendering would do the same with an event and two adapters on the way, which costs
     a tenth of a request.
     """
+    if not callable(view):
+        # A method of klass=, which Cornice binds to an object of it.
+        return view
 
     @functools.wraps(view)
     def answered(request: Any) -> Any:
