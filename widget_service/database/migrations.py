@@ -209,7 +209,6 @@ def options(registry: Any) -> dict[str, Any]:
         "include_object": partial(_is_ours, tables(registry)),
         # SQLite cannot alter a table: Alembic makes a new one and moves the rows.
         "render_as_batch": True,
-        "compare_type": True,
         "render_item": _render,
     }
 

@@ -57,15 +57,13 @@ def _unify(environ: dict[str, Any], proxies: int) -> None:
 
 
 def _address(text: str) -> str:
-    """An address of X-Forwarded-For, without a port, and as waitress reads it.
+    """An address of X-Forwarded-For, as waitress reads it.
 
-    It would take what is behind the last colon for a port, as in ``::ffff:192.0.2.1``, which is how
-    a proxy that listens to both versions of IP writes 192.0.2.1.
+    It takes what is behind the last colon for a port: of ``192.0.2.1:77`` rightly, but also of
+    ``::ffff:192.0.2.1``, as a proxy that listens to both versions of IP writes 192.0.2.1.
     """
     text = text.strip()
     bare = text[1:].partition("]")[0] if text.startswith("[") else text
-    if bare.count(":") == 1:
-        bare = bare.partition(":")[0]
     try:
         address = ip_address(bare)
     except ValueError:
