@@ -176,6 +176,41 @@ def test_it_tells_a_plugin_to_go_on_after_a_mistake(write_plugin):
     )
 
 
+TOGETHER = """
+import colander
+from widget_service.fields import WholeNumber
+from widget_service.settings import setting
+
+class Settings(colander.MappingSchema):
+    least = setting(WholeNumber(), "The least.", default=1)
+    most = setting(WholeNumber(), "The most.", default=9)
+
+    def validator(self, node, values):
+        if values["least"] > values["most"]:
+            error = colander.Invalid(node)
+            error["most"] = f"below least, {values['least']}"
+            raise error
+
+def includeme(config):
+    config.include("widget_service")
+    values = config.declare_settings("span", Settings())
+    if (values.least, values.most) != (5, 9):
+        config.refuse_setting("span.least", f"with {values}")
+"""
+
+
+def test_a_plugin_has_the_default_in_place_of_what_does_not_go_with_the_others(write_plugin):
+    write_plugin("span", TOGETHER)
+    section = {k: v for k, v in BASE.items() if k[:3] not in ("aut", "jwt", "pas")}
+    section |= {"pyramid.includes": "span", "span.least": "5", "span.most": "4"}
+    with pytest.raises(StartupError) as refusal:
+        configure(section, environ={})
+    assert str(refusal.value) == (
+        "widget_service cannot start, 1 problem(s):\n"
+        "  - span.most = 4 (app settings): below least, 5"
+    )
+
+
 @pytest.mark.parametrize(
     "names", [("json.loads",), ("json.loads", "os.path.join"), "json.loads", "json:loads"]
 )
