@@ -1,6 +1,7 @@
 """The server, in processes of its own: limits, its own refusals, and the end that it comes to."""
 
 import contextlib
+import errno
 import gc
 import http.client
 import json
@@ -18,7 +19,7 @@ from sqlalchemy import text
 from waitress import wasyncore
 
 from widget_service import logs
-from widget_service.serving import DRAINING
+from widget_service.serving import DRAINING, listeners
 from widget_service.serving import server as module
 from widget_service.serving.server import server_factory
 from widget_service.testing import application as service
@@ -298,6 +299,39 @@ def test_it_answers_whom_the_system_has_let_in():
         client.request("GET", "/")
         made.end()
         assert client.getresponse().read() in {b"None", b"True"}
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """A function that says how a client fares that connects at the very moment when the server of
+    that port closes its listening socket.
+    """
+    close = wasyncore.dispatcher.close
+
+    def end(made):
+        fared = []
+
+        def closing(listener):
+            if listener.accepting:
+                with socket.socket() as client:
+                    client.settimeout(0.2)
+                    fared.append(client.connect_ex(("127.0.0.1", made.port)))
+            close(listener)
+
+        monkeypatch.setattr(wasyncore.dispatcher, "close", closing)
+        made.end()
+        return fared
+
+    return end
+
+
+def test_it_has_nobody_connect_whom_it_does_not_let_in(late):
+    assert late(Running(application)) == [errno.EAGAIN]
+
+
+def test_it_ends_where_the_system_cannot_help_it(late, monkeypatch):
+    monkeypatch.setattr(listeners, "SO_ATTACH_FILTER", -1)
+    assert late(Running(application)) == [0]
 
 
 def test_the_loop_is_there_for_as_long_as_somebody_wakes_it():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
+import socket
+import struct
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -19,6 +23,16 @@ FULL_SECONDS = 1.0
 FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # How often that is logged, in seconds.
 SAID_SECONDS = 60.0
+# Which packets a socket hears, in the words of linux/filter.h: of the flags in a TCP header, its
+# 14th byte, look at SYN and ACK; where there is SYN alone, keep nothing of the packet, or else all.
+SO_ATTACH_FILTER = 26
+NO_SYN = (
+    (0x30, 0, 0, 13),
+    (0x54, 0, 0, 0x12),
+    (0x15, 0, 1, 0x02),
+    (0x06, 0, 0, 0),
+    (0x06, 0, 0, 0xFFFFFFFF),
+)
 
 
 def adopt(listener: Any, request_seconds: float) -> None:
@@ -30,6 +44,21 @@ def adopt(listener: Any, request_seconds: float) -> None:
     listener.accept = partial(_accept, listener)
     listener.readable = partial(_is_open, listener)
     listener.maintenance = partial(_hang_up, listener, request_seconds)
+
+
+def let_nobody_else_connect(listener: Any) -> None:
+    """Have the system not hear whoever wants to connect from now on.
+
+    It would let clients in until the socket is closed, and those whom nobody accepts before would
+    be cut off, though they may have sent a request. Whoever is not heard asks again a second later,
+    and then hears that nobody is there, or finds the next process.
+    """
+    program = b"".join(struct.pack("HBBI", *each) for each in NO_SYN)
+    kept = ctypes.create_string_buffer(program, len(program))
+    described = struct.pack("HL", len(NO_SYN), ctypes.addressof(kept))
+    # Systems other than Linux have no such thing, and some that pretend to be it.
+    with suppress(OSError):
+        listener.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
 
 
 def _accept(listener: Any) -> Any:

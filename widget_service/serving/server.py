@@ -66,6 +66,8 @@ OTHER_FILES = 200
 # How long a connection on which nothing happens is kept while the server drains, in seconds:
 # what its client has sent by then is answered, and says that the connection ends.
 LINGER = 1.0
+# How long a client that is about to be let in may take to say so, in seconds: a way there and back.
+HANDSHAKE = 0.1
 # How often the end is looked for, in seconds.
 TICK = 0.05
 
@@ -165,6 +167,9 @@ class Server:
 
     def _refuse_connections(self) -> None:
         """Close the listening sockets; whoever has connected already is let in before."""
+        for listener in self._listeners:
+            listeners.let_nobody_else_connect(listener)
+        self._poll_until(time.monotonic() + HANDSHAKE, lambda: False)
         for listener in self._listeners:
             before = 0
             while len(self._loop) != before:
