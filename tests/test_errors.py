@@ -7,7 +7,7 @@ from core import serving
 from plugins.faulty import FAULTS, SECRET
 from pyramid.httpexceptions import HTTPForbidden
 from pyramid.registry import Registry
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from webtest import TestRequest
 
@@ -198,6 +198,23 @@ def test_it_answers_503_when_the_database_is_read_only(tmp_path):
         with registry.database.write_engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA query_only = ON")
         unavailable(testapp.post("/api/v1/notes/core", status=503))
+
+
+def test_it_answers_503_while_postgresql_lets_nobody_write_and_then_goes_on(
+    own_postgresql, tmp_path
+):
+    name = make_url(own_postgresql).database
+    engine = create_engine(own_postgresql, isolation_level="AUTOCOMMIT")
+    with (
+        engine.connect() as operator,
+        serving(tmp_path, "plugins.notes", sqlalchemy__url=own_postgresql) as testapp,
+    ):
+        operator.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        testapp.app.registry.database.write_engine.dispose()
+        unavailable(testapp.post("/api/v1/notes/core", status=503))
+        operator.execute(text(f"ALTER DATABASE {name} RESET default_transaction_read_only"))
+        testapp.post("/api/v1/notes/core")
+    engine.dispose()
 
 
 @pytest.mark.parametrize("invalidated", [True, False])

@@ -218,7 +218,9 @@ def test_it_takes_dotted_names_of_what_is_there(names):
     assert importable(None, names) is None
 
 
-@pytest.mark.parametrize("name", ["json.nothing", "nothing.json", "json:nothing", ".json", ""])
+@pytest.mark.parametrize(
+    "name", ["json.nothing", "nothing.json", "json:nothing", ".json", "", "json", "os.sep"]
+)
 def test_it_refuses_dotted_names_of_nothing(name):
     with pytest.raises(colander.Invalid):
         importable(colander.SchemaNode(Text()), name)

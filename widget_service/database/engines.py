@@ -13,6 +13,7 @@ from typing import Any
 
 import colander
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
@@ -29,6 +30,9 @@ from widget_service.workers import step_aside
 CONNECT_TIMEOUT = 5
 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+
+# PostgreSQL's SQLSTATE where nobody may write.
+READ_ONLY_SQL_TRANSACTION = "25006"
 
 OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")
 # Between two looks whether another process still writes to SQLite's file, in seconds.
@@ -305,12 +309,22 @@ def _postgresql_engine(
     arguments = patience(url) | {"options": f"{switches} {url.query.get('options', '')}"}
     options = {**options, "connect_args": arguments}
     engine = create_engine(**_for_reading(options) if read_only else options)
+    if not read_only:
+        event.listen(engine, "handle_error", _leave_a_standby)
     # Not above: an installation for SQLite has no driver for PostgreSQL.
     from widget_service.database.postgresql import connector  # noqa: PLC0415
 
     event.listen(engine, "do_connect", connector(answer_timeout))
     event.listen(engine, "handle_error", give_up_connections)
     return engine
+
+
+def _leave_a_standby(context: ExceptionContext) -> None:
+    """Have a pool make its connections anew (a listener) where nobody may write: the server may be
+    a copy by now, and the one that is written to be another, or it may have been for a while.
+    """
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY_SQL_TRANSACTION:
+        context.is_disconnect = True
 
 
 def patience(url: URL) -> dict[str, Any]:

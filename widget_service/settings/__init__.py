@@ -83,13 +83,15 @@ def setting(
 def importable(node: Any, value: str | tuple[str, ...]) -> None:
     """A validator of dotted names.
 
-    :raises colander.Invalid: there is nothing of one of these names
+    :raises colander.Invalid: there is nothing of one of these names, or nothing that can be called
     """
     for name in (value,) if isinstance(value, str) else value:
         try:
-            DottedNameResolver(None).resolve(name)
+            found = DottedNameResolver(None).resolve(name)
         except Exception as error:
             raise colander.Invalid(node, f"{name} cannot be imported: {error}") from error
+        if not callable(found):
+            raise colander.Invalid(node, f"{name} is nothing that can be called")
 
 
 def not_installed(package: str | None, extra: str) -> str:

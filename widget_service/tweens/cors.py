@@ -25,6 +25,8 @@ from widget_service.tweens.headers import vary
 EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
 # As browsers send it: in lower case, a host name in ASCII, nothing after the port (RFC 6454, 6.2).
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
+# A name of a header field (RFC 9110, 5.1).
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def exact_origins(node: Any, values: tuple[str, ...]) -> None:
@@ -35,6 +37,14 @@ def exact_origins(node: Any, values: tuple[str, ...]) -> None:
         if not ORIGIN.fullmatch(value):
             text = f"{value} is no origin; use * alone, or exact ones such as https://example.com"
             raise colander.Invalid(node, text)
+
+
+def header_names(node: Any, value: str) -> None:
+    """:raises colander.Invalid: ``value`` is no list of them (RFC 9110, 5.6.1)"""
+    names = value.split(",") if value else []
+    wrong = [name.strip() for name in names if not TOKEN.fullmatch(name.strip(" "))]
+    if wrong:
+        raise colander.Invalid(node, f"{wrong[0]!r} is no name of a header")
 
 
 class CorsSettings(colander.MappingSchema):
@@ -49,6 +59,7 @@ class CorsSettings(colander.MappingSchema):
     allow_headers = setting(
         Text(),
         "The request headers that a browser may send.",
+        header_names,
         default="Authorization, Content-Type, If-Match, If-None-Match",
     )
     max_age = setting(
