@@ -88,6 +88,25 @@ def test_nothing_is_acknowledged_that_goes_to_a_file_that_is_gone(client, file, 
     assert client.get(READY, status=200)
 
 
+@pytest.mark.parametrize("gone", [["-wal"], ["-shm"], ["-wal", "-shm"]])
+def test_nothing_is_acknowledged_that_goes_to_a_log_that_is_gone(file, tmp_path, caplog, gone):
+    # By a link, as a file may be on another disk.
+    link = tmp_path / "link.sqlite"
+    link.symlink_to(file)
+    app = application(ini_text(f"sqlite:///{link}", PLUGINS), tmp_path)
+    with closing(app.registry.database):
+        client = Client(app)
+        register(client, "first", status=201)
+        for suffix in gone:
+            file.with_name(file.name + suffix).unlink()
+        assert register(client, "second", status=503).json == {"message": UNAVAILABLE}
+        assert f"{link}-wal or -shm is gone" in caplog.text
+        # Nor where another process has made new ones.
+        for suffix in gone:
+            file.with_name(file.name + suffix).touch()
+        assert register(client, "third", status=503).json == {"message": UNAVAILABLE}
+
+
 @pytest.mark.parametrize(
     "url", ["postgresql+psycopg:///name", "sqlite://", "sqlite:///file:x?uri=true"]
 )

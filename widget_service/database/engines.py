@@ -257,6 +257,7 @@ def _sqlite_engine(
     if not read_only:
         event.listen(engine, "begin", file.check)
         event.listen(engine, "begin", partial(_begin_immediate, lock_timeout=lock_timeout))
+        event.listen(engine, "begin", file.check_log)
         event.listen(engine, "reset", _end_transaction)
     return engine
 

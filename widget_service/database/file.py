@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import OperationalError
 
 
@@ -56,6 +57,31 @@ class DatabaseFile:
         if self._found() != self._known and self._known is not None:
             raise _unusable(f"{self._path} is another file than at the start; start again")
 
+    def check_log(self, connection: Connection) -> None:
+        """In each transaction that writes: its log is the one that the connection has open.
+
+        SQLite leaves ``-wal`` and ``-shm`` where they are as long as anybody has them open. Where
+        somebody else takes them away, it goes on with what nobody finds afterwards.
+
+        :raises OperationalError: one is not there, or another one is in its place
+        """
+        if self._path is None:
+            return
+        found = [_identity(each) for each in self._log]
+        # None is there before the file is in that mode.
+        if None in found:
+            found = []
+        known = connection.info.get("log") or found
+        if found != known:
+            raise _unusable(f"{self._path}-wal or -shm is gone, or another file; start again")
+        connection.info["log"] = found
+
+    @cached_property
+    def _log(self) -> list[Path]:
+        """They are beside what a link leads to."""
+        file = Path(self._path or "").resolve()
+        return [file.with_name(file.name + suffix) for suffix in ("-wal", "-shm")]
+
     def _found(self) -> tuple[int, int] | None:
         if self._path is None:
             return None
@@ -64,6 +90,14 @@ class DatabaseFile:
         except OSError as error:
             raise _unusable(f"there is no {self._path} ({error.strerror})") from None
         return status.st_dev, status.st_ino
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _unusable(text: str) -> OperationalError:
