@@ -102,6 +102,23 @@ def subject_of(tmp_path, write_plugin):
     return make
 
 
+LISTING = """
+@pies.get(permission="pies", response_schemas={"200": Success(description="How many.")})
+def count_pies(request):
+    return {"status": "success", "message": str(len(request.registry.pies))}
+
+"""
+
+
+def test_a_list_has_something_in_it_when_it_is_asked_for(subject_of):
+    show = "def show(number, filling):"
+    with subject_of(show, LISTING + show) as subject:
+        (listing,) = [each for each in subject.operations if each[:2] == ("get", "/pies")]
+        subject.prepare(listing)
+        assert subject.call(subject.user, listing) == 200
+        assert subject.answer.json["message"] == "1"
+
+
 def check_answers(subject):
     conformance.test_it_answers_what_is_documented_and_documents_what_it_answers(subject, {})
 

@@ -209,6 +209,9 @@ class Subject:
     def _creation(self, operation: Operation) -> Operation | None:
         """The operation that creates what another one is about: the nearest POST above it."""
         posts = {each.path: each for each in self.operations if each.method == "post"}
+        if operation.method == "get" and operation.path in posts:
+            # A list, which must have something in it to be looked at.
+            return posts[operation.path]
         path, brace, _rest = operation.path.rpartition("/{")
         while brace and path not in posts:
             path, brace, _rest = path.rpartition("/{")
