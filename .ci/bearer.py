@@ -8,7 +8,7 @@ from urllib.request import urlopen
 import schemathesis
 
 LOGIN = os.environ["API"] + "/auth/login"
-ACCOUNT = {"email": os.environ["EMAIL"], "password": "123456"}
+ACCOUNT = {"email": os.environ["EMAIL"], "password": os.environ["PASSWORD"]}
 
 
 @schemathesis.auth(refresh_interval=None)
