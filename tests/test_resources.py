@@ -85,7 +85,7 @@ def asked(method, code="here", colour="red"):
         method=method,
         environ={"REQUEST_METHOD": method},
         matchdict={"code": code, "colour": colour},
-        rows="rows",
+        read="rows",
         dbsession="a session",
     )
 
@@ -112,6 +112,29 @@ def test_it_reads_an_object_or_locks_it_for_who_writes(method, found):
     assert gadget.found is None
     gadget.load()
     assert gadget.found == found
+
+
+class Waited(OneGadget):
+    """Whose view waits for something before there is a transaction."""
+
+    before_transaction = True
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_it_locks_nothing_before_the_transaction_until_the_view_says_so(method):
+    gadget = Waited(asked(method))
+    gadget.load()
+    assert gadget.found == "read with rows"
+    gadget.lock_found()
+    assert gadget.found == "locked in a session"
+
+
+def test_it_misses_what_has_gone_while_the_view_waited():
+    gadget = Waited(asked("DELETE"))
+    gadget.load()
+    gadget.request.matchdict["code"] = "lost"
+    with pytest.raises(NotFound, match=r"^There is no lost of red\.$"):
+        gadget.lock_found()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PATCH", "DELETE"])

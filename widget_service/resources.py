@@ -40,9 +40,9 @@ class Context:
     parent: ClassVar[type] = Root
     # What Pyramid takes: entries, or a function that returns some.
     __acl__: ClassVar[Any] = ()
-    # Whether to look up who asks before there is a transaction. A view sets it that waits for
-    # something, such as another service, before it writes: on SQLite everybody else who writes
-    # would wait for it, as its transaction begins with the first look at the database.
+    # Whether to look up who asks, and what for, before there is a transaction. A view sets it that
+    # waits for something, such as another service, before it writes: on SQLite everybody else who
+    # writes would wait for it, as its transaction begins with the first look at the database.
     before_transaction: ClassVar[bool] = False
 
     def __init__(self, request: Any) -> None:
@@ -64,6 +64,8 @@ class ObjectContext(Context):
                 return workshop.lock(session, self.request.matchdict["code"])
 
     ``found`` is what ``find`` answered for a request that reads, and ``lock`` for one that writes.
+    With ``before_transaction`` it is of ``find`` in either case, and nothing is locked until the view
+    calls :meth:`lock_found`.
     """
 
     # What a client reads where there is none; with the parts of the path in braces.
@@ -87,12 +89,25 @@ class ObjectContext(Context):
         :raises NotFound: there is none
         """
         request = self.request
-        if is_unsafe(request):
-            self.found = self.lock(request.dbsession)
+        if is_unsafe(request) and not self.before_transaction:
+            self.lock_found()
         else:
-            self.found = self.find(request.rows)
-        if self.found is None and request.method not in self.creating:
+            # Outside of any transaction, which for a request that reads is what ``rows`` are, too.
+            self._keep(self.find(request.read))
+
+    def lock_found(self) -> None:
+        """Lock the object, in the transaction that begins with it: ``found`` is what ``lock`` answers.
+
+        For a view with ``before_transaction``, when it has done with waiting.
+
+        :raises NotFound: it has gone meanwhile
+        """
+        self._keep(self.lock(self.request.dbsession))
+
+    def _keep(self, found: Any) -> None:
+        if found is None and self.request.method not in self.creating:
             raise self.absent()
+        self.found = found
 
     def absent(self) -> NotFound:
         """The error for an object that is not there."""

@@ -207,21 +207,32 @@ PATIENT = """
 import threading
 from pyramid.authorization import Allow
 from widget_service.principals import Authenticated
-from widget_service.resources import Context
+from sqlalchemy import text
+from widget_service.resources import ObjectContext
 from widget_service.rest import Service
 
 begun, answered = threading.Event(), threading.Event()
+ACCOUNTS = text("select count(*) from site_user")
 
-class Patient(Context):
+class Patient(ObjectContext):
     __acl__ = ((Allow, Authenticated, "wait"),)
     before_transaction = True
+
+    def find(self, rows):
+        return rows(ACCOUNTS)[0][0]
+
+    def lock(self, session):
+        return session.scalar(ACCOUNTS)
 
 service = Service("patient", "/patient", factory=Patient)
 
 @service.post(permission="wait")
 def post(request):
+    before = request.context.found
     begun.set()
-    return {"answered": answered.wait(60)}
+    assert answered.wait(60)
+    request.context.lock_found()
+    return {"before": before, "after": request.context.found}
 
 def includeme(config):
     config.include("widget_service.auth")
@@ -245,4 +256,4 @@ def test_others_write_while_a_view_waits_that_has_not_begun_to(tmp_path, write_p
         client.post("/api/v1/auth/register", other, status=201)
         patient.answered.set()
         thread.join(60)
-    assert answers == [{"answered": True}]
+    assert answers == [{"before": 1, "after": 2}]
