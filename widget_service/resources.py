@@ -64,8 +64,8 @@ class ObjectContext(Context):
                 return workshop.lock(session, self.request.matchdict["code"])
 
     ``found`` is what ``find`` answered for a request that reads, and ``lock`` for one that writes.
-    With ``before_transaction`` it is of ``find`` in either case, and nothing is locked until the view
-    calls :meth:`lock_found`.
+    With ``before_transaction`` it is of ``find`` in either case, and nothing is locked until the
+    view calls :meth:`lock_found`.
     """
 
     # What a client reads where there is none; with the parts of the path in braces.
@@ -96,7 +96,7 @@ class ObjectContext(Context):
             self._keep(self.find(request.read))
 
     def lock_found(self) -> None:
-        """Lock the object, in the transaction that begins with it: ``found`` is what ``lock`` answers.
+        """Lock the object, in the transaction: ``found`` is what ``lock`` answers.
 
         For a view with ``before_transaction``, when it has done with waiting.
 

@@ -126,6 +126,12 @@ def test_it_refers_to_schemas_where_openapi_keeps_them(client):
 
 
 def test_it_says_what_may_be_null(registry):
+    class Fields(colander.MappingSchema):
+        maker = colander.SchemaNode(fields.Text(), missing=None, nullable=True)
+
+    class Change(colander.MappingSchema):
+        body = Fields()
+
     made = Service("things", "/things")
     body = colander.SchemaNode(
         colander.Mapping(),
@@ -142,6 +148,10 @@ def test_it_says_what_may_be_null(registry):
     def view(_request):
         """Show a thing."""
 
+    @made.post(permission=NO_PERMISSION_REQUIRED, schema=Change())
+    def change(_request):
+        """Change a thing."""
+
     documents = registry(made).documents
     validate(documents.swagger)
     validate(documents.openapi)
@@ -153,4 +163,6 @@ def test_it_says_what_may_be_null(registry):
     assert thing["required"] == ["maker", "state"]
     assert thing["properties"]["maker"]["type"] == ["string", "null"]
     assert thing["properties"]["state"]["enum"] == ["open", None]
+    content = documents.openapi["paths"]["/things"]["post"]["requestBody"]["content"]
+    assert content[FORM]["schema"]["properties"]["maker"]["type"] == ["string", "null"]
     assert "x-nullable" not in str(documents.openapi)

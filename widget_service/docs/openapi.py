@@ -95,7 +95,9 @@ def _outside(parameter: Json) -> Json:
 
 
 def _schema(parameter: Json) -> Json:
-    return {RENAMED.get(key, key): parameter[key] for key in parameter if key not in OUTSIDE}
+    return _references(  # type: ignore[no-any-return]
+        {RENAMED.get(key, key): parameter[key] for key in parameter if key not in OUTSIDE}
+    )
 
 
 def _description(field: Json) -> Json:
