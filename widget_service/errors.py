@@ -21,6 +21,7 @@ from pyramid.response import Response
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from widget_service.db import is_unsafe
 from widget_service.logs import quoted
 from widget_service.principals import AccessRefused, Refused
 from widget_service.rendering import dump_json
@@ -231,11 +232,19 @@ def database_error(error: DBAPIError, request: Any) -> Response:
     if _is_of_foreign_key(error.orig):
         log.info("refused by a foreign key: %s", _shown(request))
         return respond(409, {"message": REFERENCE})
-    # To SQLite a mistake in a statement is operational, too.
-    mistaken = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-    if error.connection_invalidated or (isinstance(error, OperationalError) and not mistaken):
+    if error.connection_invalidated or (
+        isinstance(error, OperationalError) and not _is_mistaken(error.orig, request)
+    ):
         return unavailable(error, request)
     return unexpected(error, request)
+
+
+def _is_mistaken(error: Any, request: Any) -> bool:
+    """Is the statement wrong? To SQLite that is operational, too, as is one that may only read."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_ERROR or (
+        code == sqlite3.SQLITE_READONLY and not is_unsafe(request)
+    )
 
 
 def _is_of_foreign_key(error: Any) -> bool:
