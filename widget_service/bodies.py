@@ -33,7 +33,7 @@ def read_body(request: Any) -> Mapping[str, Any]:
     :raises UnsupportedMediaType: neither a form nor JSON, not in UTF-8, or compressed
     :raises Invalid: the body is not what its content type says
     """
-    body = _read_bytes(request, settings.of(request.registry, "rest").max_body_size)
+    body = read_bytes(request)
     if not body:
         return {}
     coding = request.headers.get("Content-Encoding", "").strip().lower()
@@ -54,7 +54,13 @@ def read_body(request: Any) -> Mapping[str, Any]:
     return reader(body, options)
 
 
-def _read_bytes(request: Any, limit: int) -> bytes:
+def read_bytes(request: Any) -> bytes:
+    """The body as it is, such as a picture.
+
+    :raises TooLarge: more bytes than ``rest.max_body_size``
+    :raises Invalid: the body breaks off
+    """
+    limit = settings.of(request.registry, "rest").max_body_size
     try:
         if request.content_length is None:
             # Chunked, and from a server that does not count: one byte more than is allowed tells.

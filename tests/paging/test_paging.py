@@ -27,6 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, aliased, mapped_column
 from widget_service import paging
 from widget_service.auth.models import User
 from widget_service.db import new_session, utc_now
+from widget_service.paging import rows_before
 from widget_service.paging.cursors import Cursor, CursorText, parse
 from widget_service.testing import Client, application, ini_text
 from widget_service.widgets import catalogue
@@ -320,7 +321,7 @@ FILTERED = """
 import colander
 from pyramid.security import NO_PERMISSION_REQUIRED
 from widget_service.fields import Listed, Text, WholeNumber
-from widget_service.paging import Page, PageQuery, page_body
+from widget_service.paging import Page, PageQuery, page_body, rows_before
 from widget_service.rest import Service
 
 numbers = Service("numbers", "/numbers")
@@ -337,7 +338,7 @@ def get(request):
     number, size = asked.pop("page"), asked.pop("per_page")
     del asked["cursor"]
     found = list(range(asked["from"], 12))
-    items = found[(number - 1) * size:][:size]
+    items = found[rows_before(number, size):][:size]
     page = Page.numbered(number, size, len(found), items)
     return page_body(request, page, numbers.path, lambda number: {"number": number}, asked)
 
@@ -365,9 +366,18 @@ def test_links_of_a_filtered_list_keep_the_filter(tmp_path, write_plugin):
         assert [item["number"] for each in found for item in each["items"]] == [*range(1, 12)]
         assert testapp.get(found[-1]["links"]["prev"]).json == found[1]
         # Past the end there is nothing, and the way back.
-        past = testapp.get("/api/v1/numbers?page=9&per_page=5&from=1").json
-        assert (past["items"], past["has_next"]) == ([], False)
-        assert past["links"]["prev"] == "/api/v1/numbers?page=3&per_page=5&from=1"
+        for number in (9, 2**63 - 1):
+            past = testapp.get(f"/api/v1/numbers?page={number}&per_page=5&from=1").json
+            assert (past["items"], past["has_next"]) == ([], False)
+            assert past["links"]["prev"] == "/api/v1/numbers?page=3&per_page=5&from=1"
+
+
+@pytest.mark.parametrize(
+    ("page", "size", "before"),
+    [(1, 100, 0), (2, 5, 5), (2**40, 10, 10 * (2**40 - 1)), (2**63 - 1, 100, 2**62)],
+)
+def test_rows_before_a_page_are_as_many_as_databases_count(page, size, before):
+    assert rows_before(page, size) == before
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ class Listing:
         return self._page_of_cursor(rows, cursor)
 
     def _page_of_number(self, rows: Rows, number: int, size: int) -> Page:
-        skip = min((number - 1) * size, MAX_OFFSET)
+        skip = rows_before(number, size)
         statement = self._early if skip <= EARLY else self._numbered
         found = self._run(rows, statement, {"size": size, "skip": skip})
         total = found[0][statements.TOTAL]
@@ -173,6 +173,11 @@ class Listing:
             key, number = page.items[-1][self._place], following.number
             following = Target(number, Cursor(cursors.AFTER, key, number, page.size))
         return page._replace(prev=prev, next=following)
+
+
+def rows_before(page: int, per_page: int) -> int:
+    """The OFFSET of a page; of one that no database counts up to, that of one as empty."""
+    return min((page - 1) * per_page, MAX_OFFSET)
 
 
 def _settled(page: Page, *, before: bool, after: bool) -> int:
