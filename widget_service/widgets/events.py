@@ -9,7 +9,10 @@ from widget_service.events import DomainEvent
 
 @dataclass(frozen=True)
 class WidgetAdded(DomainEvent):
-    """There is a new widget, of a user with that ``site_user.id``."""
+    """There is a new widget, of a user with that ``site_user.id``.
+
+    Its own id is what the database has for the name: to have it here would cost another statement.
+    """
 
     name: str
     owner_id: int
