@@ -173,6 +173,15 @@ def test_it_knows_nobody_without_a_token_that_counts(policy, app, header):
     assert policy.authenticated_userid(request) is None
 
 
+def test_it_takes_no_mistake_for_a_token_that_does_not_count(policy, known):
+    def mistaken(_statement, _parameters):
+        raise ValueError("of ours")
+
+    known.rows = mistaken
+    with pytest.raises(ValueError, match="of ours"):
+        policy.identity(known)
+
+
 def test_it_remembers_and_forgets_by_no_header(policy):
     request = DummyRequest()
     assert policy.remember(request, "somebody", more=1) == []
