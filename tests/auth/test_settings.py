@@ -17,6 +17,7 @@ PUBLISHED = "development-key-that-everybody-can-read"
         ({"jwt.private_key": "x7Gh2kQ9"}, "must have at least 32 bytes; try: openssl rand"),
         ({"jwt.private_key": KEY + KEY[:-1]}, "must have at least 32 bytes"),
         ({"jwt.private_key": "a" * 64}, "is a placeholder"),
+        ({"jwt.private_key": ""}, "is empty; "),
         ({"jwt.private_key": f"change-me-{KEY}{KEY}"}, "is a placeholder"),
         ({"jwt.private_key": f"{KEY}{KEY} your secret key"}, "is a placeholder"),
         ({"jwt.private_key": PUBLISHED}, "is the key of development.ini"),

@@ -8,7 +8,6 @@ from processes import REPOSITORY, free_port, run, serving
 from processes import ask as ask_server
 
 from widget_service import cli, configure_file, settings
-from widget_service.commands import configuration
 from widget_service.testing import ini_text
 
 PASSWORD = "hunter2"
@@ -199,10 +198,3 @@ def test_the_reference_is_that_of_the_declarations(capsys, monkeypatch):
         "WIDGET_SERVICE_JWT_PRIVATE_KEY=$(openssl rand -hex 32) "
         "widget-service -c production.ini config reference > docs/settings.md"
     )
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, ""), (True, "true"), (7, "7"), ((1, 2), "1 2"), ("a b", "a b")]
-)
-def test_it_writes_a_value_as_a_file_has_it(value, text):
-    assert configuration.ini_text(value) == text

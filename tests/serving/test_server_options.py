@@ -23,6 +23,19 @@ BELIEVED = {"trusted_proxy_headers": "x-forwarded-for"}
         ({"threads": "many"}, "threads = many: is no whole number"),
         ({"threads": "0"}, "threads = 0: there must be one at least"),
         ({"connection_limit": "many"}, "connection_limit = many: is no whole number"),
+        (
+            {"connection_limit": "2", "listen": "127.0.0.1:0"},
+            "connection_limit = 2: it would let nobody in; must be 3 at least",
+        ),
+        (
+            {"connection_limit": "4", "listen": "127.0.0.1:0 127.0.0.2:0"},
+            "connection_limit = 4: it would let nobody in; must be 5 at least",
+        ),
+        (
+            {"clear_untrusted_proxy_headers": "ture"},
+            "clear_untrusted_proxy_headers = ture: must be true or false",
+        ),
+        ({"ipv6": "-"}, "ipv6 = -: must be true or false"),
         ({"listen": "localhost:abc"}, "listen = localhost:abc: Invalid"),
         ({"listen": "localhost:8000 localhost:99999"}, "localhost:99999: a port is 65535 at most"),
         ({"port": "65536"}, "65536: a port is"),

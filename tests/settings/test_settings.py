@@ -11,6 +11,7 @@ from pyramid.exceptions import ConfigurationError
 from widget_service import configure, settings
 from widget_service.fields import Text
 from widget_service.settings import StartupError, importable, setting
+from widget_service.settings.declarations import ini_text
 from widget_service.testing import SETTINGS
 
 BASE = {**SETTINGS, "sqlalchemy.url": "sqlite:///test.sqlite"}
@@ -237,3 +238,10 @@ def test_it_refuses_a_prefix_that_no_variable_can_have(name):
 def test_it_shows_part_of_a_secret_where_a_setting_says_so():
     node = setting(Text(), "A secret.", default="", secret=lambda text: text[:1] + "…")
     assert node.secret("hunter2") == "h…"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, ""), (True, "true"), (7, "7"), ((1, 2), "1 2"), ("a b", "a b")]
+)
+def test_it_writes_a_value_as_a_file_has_it(value, text):
+    assert ini_text(value) == text

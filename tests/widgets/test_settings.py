@@ -71,6 +71,10 @@ def test_it_lives_in_a_time_zone(configured):
     ("settings", "complaint"),
     [
         ({"paging__per_page": "7"}, "must be one of paging.per_page_choices"),
+        (
+            {"paging__per_page_choices": "3, 7"},
+            r"paging.per_page = 10 \(default\): must be one of paging.per_page_choices",
+        ),
         ({"paging__per_page_choices": ""}, "must be positive numbers, such as 5 10 25"),
         ({"paging__per_page_choices": "10 0"}, "must be positive numbers, such as 5 10 25"),
         ({"paging__per_page_choices": "10 ten"}, "ten is not a valid integer"),

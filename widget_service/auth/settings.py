@@ -93,7 +93,9 @@ def valid_key_id(node: Any, value: str) -> None:
 
 
 def no_placeholder(node: Any, value: str) -> None:
-    """:raises colander.Invalid: ``value`` is a placeholder"""
+    """:raises colander.Invalid: ``value`` is a placeholder, or nothing"""
+    if not value.strip():
+        raise colander.Invalid(node, f"is empty; {ADVICE}")
     if len(set(value)) < MINIMUM_VARIETY or PLACEHOLDER.search(value):
         raise colander.Invalid(node, f"is a placeholder; {ADVICE}")
 

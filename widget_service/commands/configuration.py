@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from datetime import tzinfo
 from typing import Any, NamedTuple
 
 import colander
 
 from widget_service.settings import StartupError
-from widget_service.settings.declarations import Family
+from widget_service.settings.declarations import Family, default_text
 from widget_service.settings.sources import environment_variable
 
 SERVER = """
@@ -82,29 +81,6 @@ def settings(registry: Any) -> Iterator[Setting]:
         for name, entry in declared.others(family) if family.is_open else ():
             key = f"{family.prefix}.{name}"
             yield Setting(key, entry.text, entry.origin, None, PASSED_ON, family.package)
-
-
-def default_text(node: colander.SchemaNode) -> str | None:
-    """The default of a setting as an .ini file has it; None for a required one."""
-    if node.missing is colander.required:
-        return None
-    # A type whose values are not written as Python writes them says how they are.
-    return getattr(node.typ, "ini_text", ini_text)(node.missing)
-
-
-def ini_text(value: Any) -> str:
-    """A typed value as the text that means it.
-
-    >>> ini_text(True), ini_text((5, 10)), ini_text(3600)
-    ('true', '5 10', '3600')
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return " ".join(map(ini_text, value))
-    if isinstance(value, tzinfo):
-        return str(value)
-    return "" if value is None else str(value)
 
 
 def check(registry: Any, _args: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from waitress import wasyncore
-from waitress.adjustments import Adjustments
+from waitress.adjustments import Adjustments, truthy
 from waitress.server import BaseWSGIServer, create_server
 
 from widget_service import logs, settings
@@ -72,6 +72,7 @@ HANDSHAKE = 0.1
 TICK = 0.05
 
 LAST_PORT = 65535
+FLAGS = truthy | {"false", "f", "no", "n", "off", "0"}
 # Up to which body one is received for an application that does not say, in bytes.
 LARGEST_BODY = 2**20
 
@@ -270,9 +271,19 @@ def _check(options: Mapping[str, Any]) -> None:
     try:
         # Of what waitress warns of, _check_proxy says that it is wrong.
         with warnings.catch_warnings(action="ignore"):
-            Adjustments(**options)
+            adjustments = Adjustments(**options)
     except ValueError as error:
         raise ValueError(_named(options, str(error))) from None
+    for name, value in options.items():
+        is_flag = isinstance(getattr(adjustments, name, None), bool)
+        # Waitress takes any other word for false.
+        if is_flag and str(value).strip().lower() not in FLAGS:
+            raise ValueError(f"{name} = {value}: must be true or false")
+    # Waitress counts its own sockets, two for each address.
+    least = 2 * len(adjustments.listen) + 1
+    if adjustments.connection_limit < least:
+        text = f"connection_limit = {options['connection_limit']}"
+        raise ValueError(f"{text}: it would let nobody in; must be {least} at least")
     if int(options.get("threads", 1)) < 1:
         raise ValueError(f"threads = {options['threads']}: there must be one at least")
     for address in [*str(options.get("listen", "")).split(), f":{options.get('port', '')}"]:

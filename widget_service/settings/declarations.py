@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
+from datetime import tzinfo
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -97,11 +98,19 @@ class Declarations:
 
     def refuse(self, key: str, text: str) -> None:
         """Note a problem with ``key``; the application will not start."""
-        entry = self.source.entry(key)
-        value = self.shown(key, entry.text) or "(empty)" if entry else None
-        if entry and entry.is_of_file:
-            value, text = MASK, masked(text, entry.text)
-        self.note(key, value, entry.origin if entry else "not set", text)
+        entry = self.source.entry(key) or self._unset(key)
+        if entry is None:
+            self.note(key, None, "not set", text)
+        elif entry.is_of_file:
+            self.note(key, MASK, entry.origin, masked(text, entry.text))
+        else:
+            self.note(key, self.shown(key, entry.text) or "(empty)", entry.origin, text)
+
+    def _unset(self, key: str) -> Entry | None:
+        """What stands for a setting that nobody set, where it has a default that says something."""
+        node = self.nodes().get(key)
+        text = default_text(node) if node else None
+        return Entry(text, "default") if text else None
 
     def shown(self, key: str, text: str) -> str:
         """The text of a setting as people may see it.
@@ -243,6 +252,29 @@ def masked(text: str, secret: str) -> str:
         if len(part) >= SHORTEST_SECRET:
             text = text.replace(part, MASK)
     return text
+
+
+def default_text(node: colander.SchemaNode) -> str | None:
+    """The default of a setting as an .ini file has it; None for a required one."""
+    if node.missing is colander.required:
+        return None
+    # A type whose values are not written as Python writes them says how they are.
+    return getattr(node.typ, "ini_text", ini_text)(node.missing)
+
+
+def ini_text(value: Any) -> str:
+    """A typed value as the text that means it.
+
+    >>> ini_text(True), ini_text((5, 10)), ini_text(3600)
+    ('true', '5 10', '3600')
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " ".join(map(ini_text, value))
+    if isinstance(value, tzinfo):
+        return str(value)
+    return "" if value is None else str(value)
 
 
 def _default(node: colander.SchemaNode) -> Any:
