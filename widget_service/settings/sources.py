@@ -213,7 +213,7 @@ def unreadable(file: str, error: Exception) -> list[Problem]:
     lines = Lines(Path(file))
     text = _text(Path(file))
     problems = [
-        *_misread(file, error),
+        *_misread(file, text, error),
         *lines.problems,
         *_no_settings(file, text),
         *_percent_signs(file, text, lines),
@@ -263,16 +263,22 @@ def _lenient(text: str, **options: Any) -> tuple[configparser.ConfigParser, list
     return parser, []
 
 
-def _misread(file: str, error: Exception) -> Iterator[Problem]:
+def _misread(file: str, text: str, error: Exception) -> Iterator[Problem]:
     """What stopped PasteDeploy before it came to the settings."""
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError) and error.encoding != "utf-8":
+        hint = f"the locale has it read as {error.encoding}, which it is not; set PYTHONUTF8=1"
+        yield Problem(file, None, file, hint)
+    elif isinstance(error, UnicodeDecodeError):
         where = f"{file}, line {_undecodable_line(file)}"
         yield Problem(file, None, where, "the file is not UTF-8")
+    if "%" in str(Path(file).parent) and "%(here)s" in text:
+        hint = "%(here)s cannot stand for a folder whose name has a percent sign"
+        yield Problem(file, None, file, hint)
     if isinstance(error, configparser.MissingSectionHeaderError):
-        text = "there must be a section before it, such as [app:main]"
+        hint = "there must be a section before it, such as [app:main]"
         if error.line.startswith(BYTE_ORDER_MARK):
-            text = "it begins with a byte order mark; save the file as UTF-8 without one"
-        yield Problem(file, None, f"{file}, line {error.lineno}", text)
+            hint = "it begins with a byte order mark; save the file as UTF-8 without one"
+        yield Problem(file, None, f"{file}, line {error.lineno}", hint)
 
 
 def _no_settings(file: str, text: str) -> Iterator[Problem]:
