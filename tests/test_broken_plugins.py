@@ -65,6 +65,31 @@ def includeme(config):
     config.declare_settings("cake", Settings())
 """
 
+# A context whose text is to be replaced, and a service that has it.
+GUARDED = """
+from pyramid.authorization import Allow
+from widget_service.principals import Authenticated
+from widget_service.resources import Context
+from widget_service.rest import Service
+class Pie(Context):
+    {line}
+service = Service("pie", "/pies/{{number{pattern}}}", factory={factory})
+@service.get()
+def get_pie(request):
+    return {{}}
+def includeme(config):
+    config.include("widget_service")
+    config.add_rest_service(service)
+"""
+
+
+def guarded(line="pass", pattern="", factory="Pie"):
+    """The text of that plugin."""
+    return GUARDED.format(line=line, pattern=pattern, factory=factory)
+
+
+READING = "def __init__(self, request): super().__init__(request); int(request.matchdict['number'])"
+
 # A service with one view, of which nothing else is wrong.
 SERVING = """
 import colander
@@ -129,6 +154,52 @@ CASES = {
             )
         ],
         modules={"serving": serving(view='response_schemas={"200": Shown}')},
+    ),
+    "an answer whose status is a number": Case(
+        text(plugins=[*OURS, "serving"]),
+        [Mistake("pyramid.includes", "serving", "GET of pies: response_schemas has 200, where a")],
+        modules={"serving": serving(view="response_schemas={200: Shown()}")},
+    ),
+    "an answer of whatever status": Case(
+        text(plugins=[*OURS, "serving"]),
+        [Mistake("pyramid.includes", "serving", "GET of pies: response_schemas has 'default', w")],
+        modules={"serving": serving(view='response_schemas={"default": Shown()}')},
+    ),
+    "a factory that makes nothing": Case(
+        text(plugins=[*OURS, "guarded"]),
+        [
+            Mistake(
+                "service pie",
+                None,
+                "its context cannot be made of {'number': 'x'}: TypeError(",
+                "/guarded.py, line 14",
+            )
+        ],
+        modules={"guarded": guarded(factory="object()")},
+    ),
+    "a context that fails": Case(
+        text(plugins=[*OURS, "guarded"]),
+        [
+            Mistake(
+                "service pie",
+                None,
+                "its context cannot be made of {'number': 'x'}: ValueError(",
+                "/guarded.py, line 14",
+            )
+        ],
+        modules={"guarded": guarded(READING)},
+    ),
+    "an ACL with a permission that nobody declared": Case(
+        text(plugins=[*OURS, "guarded"]),
+        [
+            Mistake(
+                "pies:eat",
+                None,
+                "an ACL of service pie has it, but no plugin names it in config.declare_perm",
+                "/guarded.py, line 14",
+            )
+        ],
+        modules={"guarded": guarded('__acl__ = ((Allow, Authenticated, ("pies:eat",)),)')},
     ),
     "a schema with two fields of one name": Case(
         text(plugins=[*OURS, "serving"]),

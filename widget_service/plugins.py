@@ -22,6 +22,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import Connection
 from sqlalchemy import inspect as inspect_database
 
+from widget_service import contexts
 from widget_service.db import Base
 from widget_service.principals import UNDECLARED
 from widget_service.settings import Problem, StartupError
@@ -160,9 +161,13 @@ class Plugins:
 
 
 def check(registry: Any) -> None:
-    """:raises StartupError: a permission that no plugin named, or two routes on one path"""
+    """Look for what is wrong between plugins.
+
+    :raises StartupError: a permission that no plugin named, two routes on one path, or a context
+        that cannot be made
+    """
     plugins = Plugins(registry)
-    problems = [*plugins.undeclared(), *plugins.shadowed()]
+    problems = [*plugins.undeclared(), *plugins.shadowed(), *contexts.problems(registry)]
     if problems:
         raise StartupError(problems)
 

@@ -20,9 +20,7 @@ application, to its ``registry``. Checks run in the order of the contract: permi
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
-import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -43,11 +41,10 @@ from cornice.renderer import CorniceRenderer
 from cornice.service import DEFAULT_FILTERS
 from cornice.util import ContentTypePredicate, current_service
 from cornice.validators import colander_validator
-from pyramid.config import PHASE2_CONFIG, Configurator
+from pyramid.config import PHASE2_CONFIG
 from pyramid.events import NewRequest
 from pyramid.exceptions import ConfigurationError
 from pyramid.httpexceptions import exception_response
-from pyramid.interfaces import IViewDerivers
 from pyramid.response import Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
@@ -59,12 +56,10 @@ from widget_service.errors import (
     PreconditionFailed,
 )
 from widget_service.fields import Text, TimeZone, WholeNumber
+from widget_service.service_checks import check_options, check_schemas
 from widget_service.settings import setting
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-# The parts of a request that a schema may describe.
-LOCATIONS = {"body", "querystring", "path"}
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -83,7 +78,10 @@ DOCUMENTATION = (
 )
 
 # What Cornice itself reads of a view's options, beside what Pyramid does.
-CORNICES = {"deserializer", "error_handler", "filters", "klass", "schema", "validators"}
+CORNICES = {
+    *("deserializer", "error_handler", "filters", "klass", "schema", "validators"),
+    *CORS_PARAMETERS,
+}
 
 # How many SQL statements a view may send that says nothing else. Of two reads one finds out who
 # asks; a write does that, looks for what is there, writes, and reads what came of it.
@@ -307,7 +305,7 @@ def add_rest_service(
     if not service.path.startswith("/"):
         raise ConfigurationError(f"{service.name}: its path, {service.path}, begins with no slash")
     for method, _view, options in service.definitions:
-        _check_schemas(f"{method} of {service.name}", options)
+        check_schemas(f"{method} of {service.name}", options)
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
     place = prefix + re.sub(r"{[^}]*}", "{}", service.path)
@@ -317,7 +315,7 @@ def add_rest_service(
     bind_all = functools.partial(_bind_all, config.registry, service)
     config.action(("rest service", place), bind_all, introspectables=(introspectable,))
     # Once all options are known, and before Pyramid looks at those of its views.
-    check = functools.partial(_check_options, config, service)
+    check = functools.partial(check_options, config, service, CORNICES)
     config.action(None, check, order=PHASE2_CONFIG)
     with config.route_prefix_context(prefix):
         config.add_cornice_service(service)
@@ -336,43 +334,6 @@ def _bind_all(registry: Any, service: Service) -> None:
         except Exception as error:
             text = f"{method} of {service.name}: its schema cannot be bound: {error!r}"
             raise ConfigurationError(text) from error
-
-
-def _check_options(config: Any, service: Service) -> None:
-    """Refuse an option that nobody reads: Pyramid does, too, but does not say whose it is."""
-    predicates = [name for of in ("view", "route") for name in config.get_predlist(of).names()]
-    derivers = config.registry.getUtility(IViewDerivers).sorted()
-    options = [name for _, deriver in derivers for name in getattr(deriver, "options", ())]
-    of_views = inspect.signature(Configurator.add_view).parameters
-    known = {*predicates, *options, *of_views, *CORNICES, *CORS_PARAMETERS}
-    for method, _view, given in service.definitions:
-        for name in sorted(given.keys() - known):
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            text = f"{method} of {service.name}: there is no option {name}{hint}"
-            raise ConfigurationError(text)
-
-
-def _check_schemas(view: str, options: Mapping[str, Any]) -> None:
-    answers = options.get("response_schemas", {})
-    named = {f"response_schemas[{status!r}]": schema for status, schema in answers.items()}
-    schema = options.get("schema")
-    for name, each in {"schema": schema, **named}.items():
-        if not isinstance(each, colander.SchemaNode | None):
-            raise ConfigurationError(f"{view}: {name}={each!r} is no instance of a schema")
-    if schema is None:
-        return
-    for node in (schema, *schema.children):
-        names = [child.name for child in node.children]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ConfigurationError(f"{view}: its schema has {', '.join(twice)} twice")
-    unread = {node.name for node in schema.children} - LOCATIONS
-    if unread:
-        raise ConfigurationError(
-            f"{view}: its schema has {', '.join(sorted(unread))}; what is read of a request is "
-            f"{', '.join(sorted(LOCATIONS))}"
-        )
 
 
 def add_cornice_service(config: Any, service: cornice.Service) -> None:

@@ -8,7 +8,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from sqlalchemy import text
 
 from widget_service.answers import Bare, response_key
-from widget_service.docs.operations import plain_path
+from widget_service.contexts import plain_path
 from widget_service.fields import Text
 from widget_service.principals import Authenticated
 from widget_service.resources import Context
@@ -222,6 +222,14 @@ def test_it_gives_the_factory_a_request_to_work_with(registry):
     app = registry(made)
     app.documents.swagger["paths"]["/things/{id}/{part}"]
     assert seen == [("GET", {"id", "part"}, app)]
+
+
+def test_the_context_may_rely_on_the_pattern_of_its_path(registry):
+    def factory(request):
+        return int(request.matchdict["id"]) and Things(request)
+
+    made = service(factory, "/things/{id:[0-9]{1,9}}", permission="look")
+    assert registry(made).documents.swagger["paths"]["/things/{id}"]
 
 
 class Owned(Context):

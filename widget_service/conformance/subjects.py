@@ -14,6 +14,7 @@ from pyramid.interfaces import IRoutesMapper
 from pyramid.request import Request
 
 from widget_service import settings
+from widget_service.contexts import plain_path
 from widget_service.docs import operations
 from widget_service.plugins import Plugins
 from widget_service.rest import most_statements
@@ -110,7 +111,7 @@ class Subject:
         """The method and path of each of the plugin's routes."""
         routes = Plugins(self.client.registry).routes()
         return {
-            (route.method.lower(), operations.plain_path(route.path).removeprefix(self.prefix))
+            (route.method.lower(), plain_path(route.path).removeprefix(self.prefix))
             for route in routes
             if route.plugin == self.plugin
         }
@@ -221,7 +222,7 @@ class Subject:
         """How many SQL statements each operation may send, and whether users may call it at all."""
         registry = self.client.registry
         for service in operations.documented(registry):
-            path = operations.plain_path(service.path)
+            path = plain_path(service.path)
             for method, _view, options in service.definitions:
                 key = method.lower(), path
                 self.budgets[key] = most_statements(method, options)

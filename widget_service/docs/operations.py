@@ -12,19 +12,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import colander
-from pyramid.interfaces import IRequestFactory, IRootFactory
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import bodies, rest
 from widget_service.answers import Bare, Challenge, Patience, Validation, response_key
+from widget_service.contexts import context_of, plain_path
 from widget_service.fields import Text
 from widget_service.principals import UNDECLARED, for_everyone, for_users
 
 # The name of the security definition.
 SECURITY = "bearer"
-
-# {name} or {name:pattern}, whose pattern may have braces itself, and *rest at the end.
-MARKER = re.compile(r"{(\w+)(?::(?:[^{}]|{[^{}]*})*)?}|\*(\w+)$")
 
 ANSWERS: dict[str, tuple[type[colander.MappingSchema], str]] = {
     "400": (Validation, "A field, a parameter or the URL is not valid; all fields are named."),
@@ -65,20 +62,11 @@ def documented(registry: Any) -> Iterator[rest.Service]:
             yield service
 
 
-def plain_path(path: str) -> str:
-    """A path without the patterns of its parameters.
-
-    >>> plain_path("/files/{id:[0-9]{4}}/*rest")
-    '/files/{id}/{rest}'
-    """
-    return MARKER.sub(lambda found: f"{{{found[1] or found[2]}}}", path)
-
-
 def refusals_of(
     registry: Any, service: rest.Service, method: str, args: dict[str, Any]
 ) -> set[str]:
     """How the security policy may refuse somebody, by the ACLs: the view may refuse more."""
-    return _refusals(_context(registry, service, method), args)
+    return _refusals(context_of(registry, service, method), args)
 
 
 def described(registry: Any, service: rest.Service) -> rest.Service:
@@ -90,7 +78,7 @@ def described(registry: Any, service: rest.Service) -> rest.Service:
     copied = copy.copy(service)
     copied.path = plain_path(service.path)
     copied.definitions = [
-        (method, view, _complete(registry, copied, method, args))
+        (method, view, _complete(registry, service, method, args))
         for method, view, args in service.definitions
         if method not in ("HEAD", "OPTIONS")
     ]
@@ -101,7 +89,7 @@ def _complete(
     registry: Any, service: rest.Service, method: str, args: dict[str, Any]
 ) -> dict[str, Any]:
     schema = _bound(registry, args.get("schema") or colander.MappingSchema())
-    context = _context(registry, service, method)
+    context = context_of(registry, service, method)
     declared = {
         **_plugins_answers(registry, service, method, args),
         **args.get("response_schemas", {}),
@@ -151,7 +139,7 @@ def _mistakes(service: rest.Service, schema: colander.MappingSchema) -> set[str]
     """What may be wrong with a request itself; a parameter in the path may be no UTF-8."""
     if "body" in schema:
         return {"400", "413", "415"}
-    return {"400"} if schema.children or "{" in service.path else set()
+    return {"400"} if schema.children or "{" in plain_path(service.path) else set()
 
 
 def _identifier(method: str, service: rest.Service) -> str:
@@ -162,19 +150,6 @@ def _identifier(method: str, service: rest.Service) -> str:
 def _bound(registry: Any, schema: colander.MappingSchema) -> colander.MappingSchema:
     """A clone, as the documentation names and adds nodes, and requests share the bound one."""
     return rest.bind(registry, schema).clone()
-
-
-def _context(registry: Any, service: rest.Service, method: str) -> Any:
-    """The context that a request has, as far as its permissions go: it is not loaded.
-
-    An ACL may look something up, as who made the object: here it finds nothing, whatever there is.
-    """
-    request = registry.getUtility(IRequestFactory).blank(service.path, method=method)
-    request.registry = registry
-    request.rows = request.read = lambda _statement, _parameters=None: []
-    request.matchdict = dict.fromkeys(re.findall(r"{(\w+)}", service.path), "x")
-    factory = getattr(service, "factory", None) or registry.getUtility(IRootFactory)
-    return factory(request)
 
 
 def _answers(registry: Any, derived: set[str], declared: dict[str, Any]) -> dict[str, Any]:

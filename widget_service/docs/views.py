@@ -13,7 +13,8 @@ from pyramid.response import FileResponse, Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from widget_service import settings
-from widget_service.docs.operations import documented, plain_path
+from widget_service.contexts import plain_path
+from widget_service.docs.operations import documented
 from widget_service.errors import NotFound
 from widget_service.rest import Service
 
