@@ -1,4 +1,7 @@
-"""Objects whose ids nobody chooses are found by the Location of the answer that added them."""
+"""Objects whose ids nobody chooses are found by the Location of the answer that added them.
+
+Whoever added them: they may be another plugin's, or made by a PUT.
+"""
 
 import pytest
 
@@ -6,9 +9,9 @@ from widget_service.conformance import *  # noqa: F403  (as the plugins of other
 from widget_service.testing import application, ini_text
 
 
-@pytest.fixture(scope="module")
-def plugins():
-    return ("plugins.tickets", "widget_service.docs")
+@pytest.fixture(scope="module", params=["plugins.tickets", "plugins.reviews"])
+def plugins(request):
+    return (request.param, "widget_service.docs")
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +21,9 @@ def app(plugins, tmp_path_factory):
     made = application(ini_text(f"sqlite:///{directory / 'test.sqlite'}", plugins), directory)
     yield made
     made.registry.database.close()
+
+
+@pytest.fixture(autouse=True)
+def empty(app):
+    """What tests of other plugins find in tables that were emptied."""
+    getattr(app.registry, "critics", set()).clear()

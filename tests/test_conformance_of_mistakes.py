@@ -1,5 +1,6 @@
 """What the conformance tests say of plugins that do not keep to what they ask."""
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -10,7 +11,7 @@ from widget_service.testing import Client, application, ini_text
 PLUGIN = """
 import colander
 from pyramid.authorization import Allow
-from widget_service.answers import Bare, Success, response_key
+from widget_service.answers import Bare, Empty, Success, response_key
 from widget_service.errors import Conflict, Forbidden, Invalid, NotFound
 from widget_service.fields import Text, WholeNumber, field
 from widget_service.principals import Authenticated
@@ -39,6 +40,12 @@ class _Shown(colander.MappingSchema):
 
 class Shown(colander.MappingSchema):
     body = _Shown()
+
+class Sent(colander.MappingSchema):
+    number = response_key(Text(), name="Pie-Number")
+
+class Promised(Shown):
+    header = Sent()
 
 pies = Service("pies", "/pies", factory=Pies)
 pie = Service("pie", "/pies/{number:[0-9]{1,9}}", factory=Pie)
@@ -86,12 +93,18 @@ EVERYTHING = (
 
 @pytest.fixture
 def subject_of(tmp_path, write_plugin):
-    """A function that makes a context: the plugin, with one of its lines replaced, as a subject."""
+    """A function that makes a context: the plugin, with some of its lines replaced, as a subject.
+
+    It is told each line, and after it what stands there instead.
+    """
 
     @contextmanager
-    def make(line="", other=""):
-        assert line in PLUGIN
-        write_plugin("pies", PLUGIN.replace(line, other) if line else PLUGIN)
+    def make(*changes):
+        text = PLUGIN
+        for line, other in zip(changes[::2], changes[1::2], strict=True):
+            assert line in text
+            text = text.replace(line, other)
+        write_plugin("pies", text)
         plugins = ("pies", "widget_service.docs")
         app = application(ini_text(f"sqlite:///{tmp_path / 'test.sqlite'}", plugins), tmp_path)
         try:
@@ -146,11 +159,37 @@ def test_a_view_may_refuse_by_its_object_which_a_pattern_finds(subject_of, check
             '    from pyramid.response import Response; return Response("pie")',
             "text/html",
         ),
+        ('"crust": None', '"crust": None, "price": 1', "'price' was unexpected"),
+        ('"201": Shown(', '"201": Empty(', "POST .*/pies .*: 201 is documented without a body"),
+        (
+            '"201": Shown(',
+            '"201": Promised(',
+            "headers that no answer had: .*'/pies', 201",
+        ),
+        (
+            '    return {"status": "success", "message": "Changed."}',
+            "    from pyramid.response import Response; return Response('no', status=400)",
+            r"PUT .*/pies/\d .*: 400 is text/html",
+        ),
+        (
+            '    return {"status": "success", "message": "Changed."}',
+            '    request.response.status_int = 400; return {"message": "Sour."}',
+            r"PUT .*/pies/\d .*: 400 is not as documented: .*'errors' is a required property",
+        ),
     ],
 )
 def test_it_compares_answers_with_the_documentation(subject_of, line, other, wrong):
     with subject_of(line, other) as subject, pytest.raises(AssertionError, match=wrong):
         check_answers(subject)
+
+
+def test_it_leaves_out_what_is_not_to_be_documented(subject_of, capsys):
+    line = 'pie = Service("pie", "/pies/{number:[0-9]{1,9}}", factory=Pie)'
+    with subject_of(line, line.replace(")", ", documented=False)")) as subject:
+        for check in [*EVERYTHING, check_answers]:
+            check(subject)
+        assert {path for _method, path, _document in subject.operations} == {"/pies"}
+    assert "not tested, as documented=False: GET /api/v1/pies/{number}\n" in capsys.readouterr().out
 
 
 def test_it_says_how_the_preparation_went(subject_of):
@@ -166,7 +205,7 @@ def test_it_says_how_the_preparation_went(subject_of):
 
 def test_it_says_which_documented_status_is_not_real(subject_of):
     unreal = '"201": Shown(description="Baked."), "409": Bare(description="Burnt.")'
-    wrong = r"post /pies never answered \{409\}; .* unprovoked, and test it\n"
+    wrong = r"POST /pies never answered \{409\}; .* unprovoked, and test it\n"
     with (
         subject_of('"201": Shown(description="Baked.")', unreal) as subject,
         pytest.raises(AssertionError, match=wrong),
@@ -182,6 +221,81 @@ def test_it_looks_for_the_object_before_the_fields(subject_of):
         put.document["responses"]["404"] = {}
         with pytest.raises(AssertionError, match="assert 400 == 404"):
             conformance.test_it_keeps_the_order_of_checks(subject)
+
+
+NUMBER = "/pies/{number:[0-9]{1,9}}"
+FINDING = 'if int(self.request.matchdict["number"]) not in self.request.registry.pies:'
+
+
+def test_it_has_hostile_values_in_every_part_of_a_path(subject_of):
+    with (
+        subject_of(NUMBER, "/pies/{number}/{filling}") as subject,
+        pytest.raises(AssertionError, match=r"GET /api/v1/pies/%20/apple .*: 500"),
+    ):
+        conformance.test_it_answers_hostile_values_as_documented(subject)
+
+
+def test_it_looks_for_what_is_missing_in_every_part_of_a_path(subject_of):
+    careless = 'if self.request.matchdict["filling"] != "apple":'
+    with (
+        subject_of(NUMBER, NUMBER + "/{filling}", FINDING, careless) as subject,
+        pytest.raises(AssertionError, match="assert 200 == 404"),
+    ):
+        conformance.test_it_keeps_the_order_of_checks(subject)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "filling = colander.SchemaNode(Tree(), example={'apple': {'colour': 'red'}})",
+        "filling = colander.SchemaNode(Tree(), example=[{'colour': 'red'}, {}])",
+    ],
+)
+def test_it_has_hostile_values_in_whatever_is_in_a_field(subject_of, field):
+    line = 'filling = field(Text(), colander.Length(1, 80), example="apple")'
+    tree = """
+class Tree(colander.Mapping):
+    def deserialize(self, node, found):
+        if isinstance(found, (dict, list)):
+            for each in found.values() if isinstance(found, dict) else found:
+                if isinstance(each, dict) and each.get("colour") is True:
+                    raise RuntimeError
+        return "apple"
+
+class _Pie("""
+    with (
+        subject_of(line, field, "\nclass _Pie(", tree) as subject,
+        pytest.raises(AssertionError, match=r"POST /api/v1/pies .*\"colour\": true.*: 500"),
+    ):
+        conformance.test_it_answers_hostile_values_as_documented(subject)
+
+
+def test_it_has_hostile_values_of_users(subject_of):
+    line = "    number = len(request.registry.pies) + 1"
+    failing = "    1 / request.identity.admin\n"
+    with (
+        subject_of(line, failing + line) as subject,
+        pytest.raises(AssertionError, match=r"POST /api/v1/pies .*: 500"),
+    ):
+        conformance.test_it_answers_hostile_values_as_documented(subject)
+
+
+@pytest.mark.parametrize(
+    ("unprovoked", "wrong"),
+    [
+        ({("GET", "/pies/{number}"): {404}}, "GET /pies/{number} did answer {404}"),
+        ({("GET", "/pies/{number}"): {418}}, "GET /pies/{number} has no {418} in the doc"),
+        ({("GET", "/cakes"): {404}}, "GET /cakes has no {404} in the doc"),
+    ],
+)
+def test_it_refuses_what_is_said_to_be_unprovoked_for_nothing(subject_of, unprovoked, wrong):
+    with (
+        subject_of() as subject,
+        pytest.raises(AssertionError, match=re.escape(f"unprovoked: {wrong}")),
+    ):
+        conformance.test_it_answers_what_is_documented_and_documents_what_it_answers(
+            subject, unprovoked
+        )
 
 
 def test_it_says_so_where_a_pattern_takes_no_name_that_it_knows(subject_of):

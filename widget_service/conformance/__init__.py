@@ -8,11 +8,13 @@ They need two fixtures beside those of :mod:`widget_service.testing`, which have
 about. Valid requests are made of the ``example`` of each field. The path of an object,
 ``/gadgets/{code}``, is made of the example of the field that it is named after; where it is named
 after none, as by an id that the database gives out, it is the ``Location`` of the answer to the
-POST that adds one.
+POST that adds one, of whatever plugin.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +23,9 @@ import pytest
 from sqlalchemy import inspect
 
 from widget_service import settings
-from widget_service.conformance.subjects import Operation, Subject, json_body
+from widget_service.conformance.operations import Operation, json_body
+from widget_service.conformance.subjects import Subject
+from widget_service.conformance.values import TEXTS, UNREADABLE, mistakes
 from widget_service.database import migrations
 from widget_service.plugins import Plugins
 from widget_service.testing import Client, application, ini_text
@@ -37,30 +41,6 @@ __all__ = [
 
 # Mistakes of ours, and a database that is away: no request provokes them.
 OURS = {500, 503}
-TEXTS = (
-    "",
-    " ",
-    "\0",
-    "x" * 3000,
-    "\N{COMBINING ACUTE ACCENT}\N{ARABIC-INDIC DIGIT THREE}",
-    "\ud800",
-    "../..",
-    "'; --",
-    "%00%ff",
-    "line\n",
-    "-1",
-    "1e999",
-    "NaN",
-    # The first number that PostgreSQL's INTEGER does not hold, and the last one of its BIGINT.
-    str(2**31),
-    str(2**63 - 1),
-    str(2**64),
-    "9" * 5000,
-)
-NUMBERS = (0, -1, 1.5, 2**31, 2**63 - 1, 2**64)
-OTHERS: tuple[Any, ...] = (None, True, [], ["x"], {}, {"x": {}}, [[[[[[]]]]]])
-UNREADABLE: dict[str, Any] = {"body": b"x", "content_type": "text/plain"}
-VALUES = (*TEXTS, *NUMBERS, *OTHERS)
 
 
 @pytest.fixture
@@ -89,7 +69,9 @@ def test_it_keeps_the_order_of_checks(subject: Subject) -> None:
             assert subject.call(subject.user, operation, missing, **no_fields) == 403, operation
         # Fields that are not valid, and a body that nobody can read.
         for body in (no_fields, UNREADABLE) if operation.misses else ():
-            assert subject.call(subject.admin, operation, missing, **body) == 404, operation
+            for name in operation.variables:
+                missing = subject.missing(operation, name)
+                assert subject.call(subject.admin, operation, missing, **body) == 404, operation
 
 
 def test_it_answers_what_is_documented_and_documents_what_it_answers(
@@ -103,10 +85,24 @@ def test_it_answers_what_is_documented_and_documents_what_it_answers(
         unreal = operation.documented - OURS - subject.seen[operation[:2]]
         unreal -= unprovoked.get((operation.method.upper(), operation.path), set())
         assert not unreal, (
-            f"{operation.method} {operation.path} never answered {unreal}; if it can, but not to "
+            f"{operation} never answered {unreal}; if it can, but not to "
             "the example alone, say so in the fixture unprovoked, and test it"
             f"{subject.preparation(operation)}"
         )
+    _check_unprovoked(subject, unprovoked)
+    unsent = {key: names for key, names in subject.unsent.items() if names}
+    assert not unsent, f"documented headers that no answer had: {unsent}"
+
+
+def _check_unprovoked(subject: Subject, unprovoked: dict[tuple[str, str], set[int]]) -> None:
+    """An entry that is needed no more would hide the next mistake."""
+    documented = {each[:2]: each.documented for each in subject.everything}
+    for (method, path), statuses in unprovoked.items():
+        key = method.lower(), path
+        unknown = statuses - documented.get(key, set())
+        assert not unknown, f"unprovoked: {method} {path} has no {unknown} in the documentation"
+        provoked = statuses & subject.seen[key]
+        assert not provoked, f"unprovoked: {method} {path} did answer {provoked}"
 
 
 def _try_everything(subject: Subject, operation: Operation) -> None:
@@ -135,19 +131,30 @@ def _try_everything(subject: Subject, operation: Operation) -> None:
 def test_it_answers_hostile_values_as_documented(subject: Subject) -> None:
     """No value whatever brings about a 500, an undocumented status or another shape."""
     for operation in subject.operations:
-        subject.prepare(operation)
-        admin = subject.admin
-        for value in TEXTS if "{" in operation.path else ():
-            # A slash would be another route, and nothing at all the collection.
-            if value and "/" not in value:
-                subject.call(admin, operation, subject.path(operation, value))
-        for name in operation.queries:
-            for value in TEXTS:
-                query = quote(value.encode("utf-8", "surrogatepass"))
-                subject.call(admin, operation, f"{subject.path(operation)}?{name}={query}")
-        for name in operation.fields:
-            for value in VALUES:
-                subject.call(admin, operation, **json_body({**operation.body(), name: value}))
+        # Whom the ACL refuses sends no value to the view.
+        users = [] if operation[:2] in subject.closed else [subject.user]
+        for who in (subject.admin, *users):
+            subject.prepare(operation)
+            for path, body in _hostile_requests(subject, operation):
+                subject.call(who, operation, path, **body)
+
+
+def _hostile_requests(
+    subject: Subject, operation: Operation
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Paths and bodies, with one mistake in each."""
+    for name, text in itertools.product(operation.variables, TEXTS):
+        path = subject.path(operation, text, of=name)
+        # A slash would be another route, and nothing at all the collection.
+        if text and "/" not in text and subject.leads_somewhere(path):
+            yield path, {}
+    path = subject.path(operation)
+    for name, text in itertools.product(operation.queries, TEXTS):
+        yield f"{path}?{name}={quote(text.encode('utf-8', 'surrogatepass'))}", {}
+    body = operation.body()
+    for name, example in body.items():
+        for mistake in mistakes(example):
+            yield path, json_body({**body, name: mistake})
 
 
 def test_its_migrations_go_up_and_down(
