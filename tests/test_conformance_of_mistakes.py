@@ -132,6 +132,29 @@ def test_a_list_has_something_in_it_when_it_is_asked_for(subject_of):
         assert subject.answer.json["message"] == "1"
 
 
+@pytest.mark.parametrize("taken", ["False", "filling in request.registry.pies.values()"])
+def test_it_finds_a_statement_for_each_object_of_a_list(subject_of, taken):
+    """Whether the example may be added again or not."""
+    show = "def show(number, filling):"
+    each = (
+        "    [request.rows(text('SELECT 1'), {}) for _pie in request.registry.pies]\n    return {"
+    )
+    listing = LISTING.replace("    return {", each).replace('"pies", r', '"pies", statements=9, r')
+    adding = "    number = len(request.registry.pies) + 1"
+    refusing = f"""
+    filling = request.validated["body"]["filling"]
+    if {taken}:
+        raise Invalid({{"filling": "There is one."}})
+"""
+    with (
+        subject_of(
+            show, "from sqlalchemy import text\n" + listing + show, adding, refusing + adding
+        ) as subject,
+        pytest.raises(AssertionError, match="GET /pies sends 2 SQL statements, and 5 with 3 obj"),
+    ):
+        conformance.test_its_lists_cost_the_same_however_long_they_are(subject)
+
+
 def check_answers(subject):
     conformance.test_it_answers_what_is_documented_and_documents_what_it_answers(subject, {})
 

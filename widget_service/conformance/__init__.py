@@ -36,11 +36,14 @@ __all__ = [
     "test_it_answers_what_is_documented_and_documents_what_it_answers",
     "test_it_documents_every_route",
     "test_it_keeps_the_order_of_checks",
+    "test_its_lists_cost_the_same_however_long_they_are",
     "test_its_migrations_go_up_and_down",
 ]
 
 # Mistakes of ours, and a database that is away: no request provokes them.
 OURS = {500, 503}
+# Of the objects that are added to a list.
+SOME = (1, 2, 3)
 
 
 @pytest.fixture
@@ -155,6 +158,20 @@ def _hostile_requests(
     for name, example in body.items():
         for mistake in mistakes(example):
             yield path, json_body({**body, name: mistake})
+
+
+def test_its_lists_cost_the_same_however_long_they_are(subject: Subject) -> None:
+    """A statement for each object is noticed by nobody before there are many."""
+    for operation in subject.operations:
+        if operation.method == "get":
+            subject.prepare(operation)
+            before = subject.cost(operation)
+            added = [subject.add_another(operation, number) for number in SOME]
+            after = subject.cost(operation)
+            assert not any(added) or after <= before, (
+                f"{operation} sends {before} SQL statements, and {after} with {sum(added)} objects "
+                f"more: {subject.sent}"
+            )
 
 
 def test_its_migrations_go_up_and_down(

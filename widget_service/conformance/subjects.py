@@ -14,6 +14,7 @@ from pyramid.request import Request
 from widget_service import settings
 from widget_service.conformance.answers import check_answer
 from widget_service.conformance.operations import CREATED, VARIABLE, Operation, json_body
+from widget_service.conformance.values import likenesses
 from widget_service.contexts import plain_path, sample_of
 from widget_service.docs import operations
 from widget_service.plugins import Plugins
@@ -59,8 +60,9 @@ class Subject:
         self.locations: dict[str, str] = {}
         # What the latest of these was answered, in words.
         self.creations: dict[str, str] = {}
-        # Of the latest call.
+        # Of the latest call: what it was answered, and the SQL statements that it sent.
         self.answer: Any = None
+        self.sent: list[str] = []
 
     @property
     def user(self) -> Client:
@@ -102,28 +104,48 @@ class Subject:
         if operation.fields and not options:
             options = json_body(operation.body())
         url = self.prefix + (path or self.path(operation))
-        with statements(self.client.registry) as sent:
+        request = f"{method} {url} {options}"
+        with statements(self.client.registry) as self.sent:
             answer = who.request(url, method=method, expect_errors=True, **options)
         most = self.budgets[operation[:2]]
-        assert len(sent) <= most, (
-            f"{method} {url} {options}: more than {most} (statements= of the view allows more) "
-            f"of {sent}"
+        assert len(self.sent) <= most, (
+            f"{request}: more than {most} (statements= of the view allows more) of {self.sent}"
         )
+        self._note(operation, answer)
         status = int(answer.status_int)
+        assert status < 500, f"{request}: {status}"
+        assert status in operation.documented, f"{request}: {status}, undocumented"
+        documented = operation.document["responses"][str(status)]
+        check_answer(request, answer, documented, self.components)
+        return status
+
+    def _note(self, operation: Operation, answer: Any) -> None:
+        """Keep what is asked about later."""
+        self.answer, status = answer, int(answer.status_int)
         self.seen[operation[:2]].add(status)
         if status == CREATED and "Location" in answer.headers:
             found = urlsplit(answer.headers["Location"]).path.removeprefix(self.prefix)
             self.locations[operation.path] = found
-        assert status < 500, f"{method} {url} {options}: {status}"
-        assert status in operation.documented, f"{method} {url} {options}: {status}, undocumented"
-        documented = operation.document["responses"][str(status)]
-        check_answer(f"{method} {url} {options}", answer, documented, self.components)
-        unsent = self.unsent.setdefault(
-            (*operation[:2], status), set(documented.get("headers", ()))
-        )
-        unsent -= {name for name in unsent if name in answer.headers}
-        self.answer = answer
-        return status
+        documented = operation.document["responses"].get(str(status), {})
+        headers = set(documented.get("headers", ()))
+        unsent = self.unsent.setdefault((*operation[:2], status), headers)
+        unsent -= {name for name in headers if name in answer.headers}
+
+    def cost(self, operation: Operation) -> int:
+        """How many SQL statements a request with a valid body sends."""
+        self.call(self.admin, operation)
+        return len(self.sent)
+
+    def add_another(self, listing: Operation, number: int) -> bool:
+        """Add one more object to a list, with the example or, where that is taken, one like it.
+
+        :returns: whether there is a way to
+        """
+        creation = self._creation(listing)
+        if creation is None or creation.path != listing.path:
+            return False
+        bodies = likenesses(creation.body(), number)
+        return any(self.call(self.admin, creation, **json_body(each)) == CREATED for each in bodies)
 
     def path(self, operation: Operation, value: str | None = None, of: str | None = None) -> str:
         """The path of an object: the one of the examples, or one with another value in it.

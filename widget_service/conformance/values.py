@@ -1,4 +1,4 @@
-"""What nobody sends who means well."""
+"""What nobody sends who means well, and what is nearly what an example says."""
 
 from __future__ import annotations
 
@@ -40,3 +40,14 @@ def mistakes(example: Any) -> Iterator[Any]:
     elif isinstance(example, list) and example:
         first, *others = example
         yield from ([mistake, *others] for mistake in mistakes(first))
+
+
+def likenesses(body: dict[str, Any], number: int) -> Iterator[dict[str, Any]]:
+    """A body, and such as differ in one of its fields: some may be valid, and not taken yet."""
+    yield body
+    for name, value in body.items():
+        if isinstance(value, str):
+            for text in (f"{value}{number}", f"{number}{value}", f"{value[:-1]}{number}"):
+                yield {**body, name: text}
+        elif isinstance(value, int):
+            yield {**body, name: value + number}
