@@ -160,6 +160,15 @@ CASES = {
         [Mistake("pyramid.includes", "serving", "GET of pies: response_schemas has 200, where a")],
         modules={"serving": serving(view="response_schemas={200: Shown()}")},
     ),
+    "an answer that nobody describes": Case(
+        text(plugins=[*OURS, "serving"]),
+        [
+            Mistake(
+                "pyramid.includes", "serving", "GET of pies: response_schemas['200'] has no desc"
+            )
+        ],
+        modules={"serving": serving(view='response_schemas={"200": Shown()}')},
+    ),
     "an answer of whatever status": Case(
         text(plugins=[*OURS, "serving"]),
         [Mistake("pyramid.includes", "serving", "GET of pies: response_schemas has 'default', w")],

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from widget_service import conformance
+from widget_service.conformance.values import VALUES, likenesses, mistakes
 from widget_service.testing import Client, application, ini_text
 
 PLUGIN = """
@@ -153,6 +154,24 @@ def test_it_finds_a_statement_for_each_object_of_a_list(subject_of, taken):
         pytest.raises(AssertionError, match="GET /pies sends 2 SQL statements, and 5 with 3 obj"),
     ):
         conformance.test_its_lists_cost_the_same_however_long_they_are(subject)
+
+
+@pytest.mark.parametrize(
+    ("body", "others"),
+    [
+        ({"filling": "plum"}, [{"filling": each} for each in ("plum7", "7plum", "plu7")]),
+        ({"slices": 5, "cream": None}, [{"slices": 12, "cream": None}]),
+    ],
+)
+def test_it_finds_likenesses_of_an_example(body, others):
+    assert list(likenesses(body, 7)) == [body, *others]
+
+
+@pytest.mark.parametrize(
+    ("example", "count"), [("a", 1), ([], 1), ([1, 2], 2), ({"a": 1, "b": [1]}, 4)]
+)
+def test_it_finds_every_place_of_an_example(example, count):
+    assert len(list(mistakes(example))) == count * len(VALUES)
 
 
 def check_answers(subject):

@@ -46,7 +46,7 @@ def check_schemas(view: str, options: Mapping[str, Any]) -> None:
 
     :param view: what to call it
     :raises ConfigurationError: a schema is none, looks where nobody reads, or has a name twice, or
-        an answer has no status
+        an answer has no status or no description
     """
     answers = options.get("response_schemas", {})
     for status in answers:
@@ -59,6 +59,8 @@ def check_schemas(view: str, options: Mapping[str, Any]) -> None:
     for name, each in {"schema": schema, **named}.items():
         if not isinstance(each, colander.SchemaNode | None):
             raise ConfigurationError(f"{view}: {name}={each!r} is no instance of a schema")
+        if name in named and not getattr(each, "description", ""):
+            raise ConfigurationError(f"{view}: {name} has no description")
     if schema is None:
         return
     for node in (schema, *schema.children):

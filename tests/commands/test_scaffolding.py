@@ -41,7 +41,7 @@ def test_it_writes_a_plugin_that_passes_the_conformance_tests(tmp_path, capsys, 
         check=False,
     )
     assert tests.returncode == 0, tests.stdout
-    assert "10 passed" in tests.stdout
+    assert "12 passed" in tests.stdout
 
 
 def test_it_is_all_in_plain_files(tmp_path):
