@@ -20,7 +20,10 @@ from widget_service.settings import Problem
 MARKER = re.compile(r"{(\w+)(?::((?:[^{}]|{[^{}]*})*))?}|\*(\w+)$")
 
 # What stands for a part of a path: the first that its pattern takes, as a context may rely on that.
-SAMPLES = ("x", "1", "2000", "2000-01-01", "00000000-0000-4000-8000-000000000000")
+SAMPLES = (
+    *("x", "1", "2000-01-01", "00000000-0000-4000-8000-000000000000"),
+    *(character * length for length in range(2, 65) for character in "1xX"),
+)
 
 
 def plain_path(path: str) -> str:
@@ -36,7 +39,7 @@ def sample_of(path: str) -> dict[str, Any]:
     """What a request for some object below a path has in its ``matchdict``.
 
     >>> sample_of("/files/{id:[0-9]{4}}/{code}/*rest")
-    {'id': '2000', 'code': 'x', 'rest': ('x',)}
+    {'id': '1111', 'code': 'x', 'rest': ('x',)}
     """
     found: dict[str, Any] = {}
     for name, pattern, rest in MARKER.findall(path):
