@@ -2,8 +2,11 @@
 
 import shutil
 import stat
+import subprocess
+import sys
 from contextlib import closing
 
+import processes
 import pytest
 from migrated import configured
 from sqlalchemy.exc import OperationalError
@@ -105,6 +108,54 @@ def test_nothing_is_acknowledged_that_goes_to_a_log_that_is_gone(file, tmp_path,
         for suffix in gone:
             file.with_name(file.name + suffix).touch()
         assert register(client, "third", status=503).json == {"message": UNAVAILABLE}
+
+
+def in_another_process(file, statement):
+    """What a statement answers somebody who opens the file anew."""
+    code = (
+        "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone())"
+    )
+    command = [sys.executable, "-c", code, str(file), statement]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_it_is_not_ready_when_its_log_is_gone(client, file):
+    register(client, "first", status=201)
+    wal = file.with_name("own.sqlite-wal")
+    wal.rename(file.with_name("moved"))
+    register(client, "second", status=503)
+    assert client.get(READY, status=503).json == {"message": UNREACHABLE}
+    file.with_name("moved").rename(wal)
+    register(client, "second", status=201)
+    assert client.get(READY).json == {"message": "ready"}
+
+
+def test_its_end_undoes_nothing_that_others_wrote_since_its_log_is_gone(file, tmp_path):
+    ini = tmp_path / "own.ini"
+    ini.write_text(ini_text(f"sqlite:///{file}"), encoding="utf-8")
+    for name in ("somebody", "other"):
+        app = application(ini.read_text(encoding="utf-8"), tmp_path)
+        client = Client(app)
+        register(client, name, status=201)
+        if name == "somebody":
+            app.registry.database.close()
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink()
+    register(client, "third", status=503)
+    # An operator, who reads that it is done.
+    command = ("widget-service", "-c", str(ini), "disable", "somebody@example.com")
+    assert processes.run(*command, cwd=tmp_path).returncode == 0
+    app.registry.database.close()
+    assert in_another_process(file, "SELECT count(*), max(disabled) FROM site_user") == "1 1"
+
+
+def test_its_end_saves_what_it_wrote_where_nobody_else_has(file, tmp_path):
+    app = application(ini_text(f"sqlite:///{file}"), tmp_path)
+    register(Client(app), "somebody", status=201)
+    for suffix in ("-wal", "-shm"):
+        file.with_name(file.name + suffix).unlink()
+    app.registry.database.close()
+    assert in_another_process(file, "SELECT count(*) FROM site_user") == "1"
 
 
 @pytest.mark.parametrize(

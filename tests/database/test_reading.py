@@ -133,7 +133,12 @@ def reading(url):
     try:
         yield reader
     finally:
-        reader.close()
+        close(reader)
+
+
+def close(reader):
+    for connection in reader.leave():
+        connection.close()
 
 
 @pytest.fixture
@@ -157,7 +162,7 @@ def test_threads_that_read_one_after_the_other_share_a_connection(connections):
         reader.rows(NOBODY)
         in_thread(reader.rows, NOBODY)
     assert len(made) == 1
-    reader.close()
+    close(reader)
     assert reader.rows(NOBODY) == []
     assert len(made) == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
 import time
@@ -16,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from widget_service.database.file import DatabaseFile
 from widget_service.database.reading import Reader, ServerReader
@@ -192,8 +193,17 @@ class Database:
         return end
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
-        self.reader.close()
+        """Close the connections that nobody uses, where that does no harm."""
+        connections = self.reader.leave()
+        writers: Any = self.write_engine.pool
+        if self.write_engine.dialect.name == "sqlite" and writers.checkedin():
+            connections.append(self.write_engine.raw_connection())
+        for each in connections:
+            if self.file.has_log_of_others(each.info):
+                # Nor does the interpreter in the end. The system closes files as they are.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+            else:
+                each.close()
         self.write_engine.dispose()
         self.read_engine.dispose()
 
@@ -234,7 +244,7 @@ def _sqlite_engine(
     event.listen(engine, "do_connect", file.check)
 
     @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
+    def configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         # The driver must not begin transactions of its own: it begins too late, and DEFERRED.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {lock_timeout}")
@@ -253,6 +263,7 @@ def _sqlite_engine(
         # caches the file.
         connection.execute(f"PRAGMA cache_size = -{96 if read_only else 256}")
         file.know()
+        file.note_log(record.info)
 
     if not read_only:
         event.listen(engine, "begin", file.check)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,8 @@ class DatabaseFile:
     def __init__(self, url: Any) -> None:
         self._path = path_of(url)
         self._known: tuple[int, int] | None = None
+        # Whether the latest transaction had another log than the one that is there.
+        self.is_log_gone = False
 
     def know(self) -> None:
         """Take note of the one that was opened; later ones must be the same.
@@ -65,16 +68,35 @@ class DatabaseFile:
 
         :raises OperationalError: one is not there, or another one is in its place
         """
-        if self._path is None:
-            return
-        found = [_identity(each) for each in self._log]
+        found = self._logs()
         # None is there before the file is in that mode.
         if None in found:
             found = []
         known = connection.info.get("log") or found
-        if found != known:
+        self.is_log_gone = found != known
+        if self.is_log_gone:
             raise _unusable(f"{self._path}-wal or -shm is gone, or another file; start again")
         connection.info["log"] = found
+
+    def note_log(self, info: dict[str, Any]) -> None:
+        """Take note of the log that a new connection has open, among what is known of it."""
+        found = self._logs()
+        info["log"] = [] if None in found else found
+
+    def has_log_of_others(self, info: Mapping[str, Any]) -> bool:
+        """Is the log that is there another one than that which a connection has open?
+
+        To close the last connection puts its log into the file, over what somebody else has written
+        since, and takes away the log of that name.
+
+        :param info: what is known of the connection
+        """
+        known = info.get("log")
+        pairs = zip(self._logs(), known, strict=True) if known else ()
+        return any(now not in (None, then) for now, then in pairs)
+
+    def _logs(self) -> list[tuple[int, int] | None]:
+        return [_identity(each) for each in self._log] if self._path else []
 
     @cached_property
     def _log(self) -> list[Path]:

@@ -135,11 +135,6 @@ class Reader:
         # and costs less than to try each connection before it is used.
         return self._run(self._connected(compiled), compiled, values)
 
-    def close(self) -> None:
-        """Close the connections that nobody uses."""
-        for connection in self.leave():
-            connection.close()
-
     def leave(self) -> list[Any]:
         """Forget the connections that nobody uses.
 
