@@ -34,7 +34,9 @@ def includeme(config):
         ("/things/{code:[a-z]+}", {"code": "x"}),
         ("/things/{id:[0-9]{1,9}}", {"id": "1"}),
         ("/things/{id:[0-9a-f-]{36}}", {"id": "00000000-0000-4000-8000-000000000000"}),
-        ("/things/{id:[A-Z]{3}}/*rest", {"id": "x", "rest": ("x",)}),
+        ("/things/{id:[0-9]{6}}/{code:[A-Z]{3}}", {"id": "111111", "code": "XXX"}),
+        # No sample fits, and the context has to do with any.
+        ("/things/{id:[A-Z]{2}-[0-9]+}/*rest", {"id": "x", "rest": ("x",)}),
     ],
 )
 def test_it_has_a_sample_of_each_part_of_a_path(path, matchdict):

@@ -226,6 +226,30 @@ def test_it_finds_routes_that_hide_each_other(write_plugin, first, second, clash
         assert registry_of("widget_service.auth", "doors")
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "clash"),
+    [
+        ("/doors/{number}", "/doors/{name}", True),
+        ("/doors/{number:[0-9]{1,9}}", "/doors/{name:[0-9]{1,9}}", True),
+        ("/doors/{number:[0-9]{1,9}}", "/doors/{name}", False),
+    ],
+)
+def test_it_finds_services_that_hide_each_other(write_plugin, first, second, clash):
+    write_plugin(
+        "doors",
+        "from widget_service.rest import Service\n"
+        "def includeme(config):\n"
+        "    config.include('widget_service')\n"
+        f"    config.add_rest_service(Service('one', {first!r}))\n"
+        f"    config.add_rest_service(Service('two', {second!r}))\n",
+    )
+    if clash:
+        with pytest.raises(Exception, match="there is one already"):
+            registry_of("widget_service.auth", "doors")
+    else:
+        assert registry_of("widget_service.auth", "doors")
+
+
 def test_it_lets_methods_of_one_path_be_routes_of_their_own(write_plugin):
     write_plugin(
         "doors",

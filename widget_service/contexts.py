@@ -35,6 +35,15 @@ def plain_path(path: str) -> str:
     return MARKER.sub(lambda found: f"{{{found[1] or found[3]}}}", path)
 
 
+def shape_of(path: str) -> str:
+    """A path without the names of its parameters: two of one shape are one.
+
+    >>> shape_of("/files/{id:[0-9]{4}}/{name}")
+    '/files/{:[0-9]{4}}/{}'
+    """
+    return re.sub(r"{[A-Za-z_]\w*", "{", path)
+
+
 def sample_of(path: str) -> dict[str, Any]:
     """What a request for some object below a path has in its ``matchdict``.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -131,7 +130,7 @@ class Plugins:
         """The routes that no request reaches, because another one has the same path."""
         first: dict[tuple[Any, ...], Any] = {}
         for _, found in self.each("routes"):
-            path = re.sub(r"{\w+", "{", f"/{found['pattern'].removeprefix('/')}")
+            path = contexts.shape_of(f"/{found['pattern'].removeprefix('/')}")
             key = (path, *(str(found[each]) for each in PREDICATES))
             other = first.setdefault(key, found)
             if other is not found:

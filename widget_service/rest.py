@@ -49,6 +49,7 @@ from pyramid.response import Response
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from widget_service import bodies, rendering, settings
+from widget_service.contexts import shape_of
 from widget_service.errors import (
     NOT_FOUND,
     Invalid,
@@ -242,7 +243,9 @@ def check_preconditions(request: Any, etag: str | None) -> None:
     """
     headers = request.headers
     tag = None if etag is None else etag.strip('"')
-    unmatched = "If-Match" in headers and (tag is None or tag not in request.if_match)
+    # Of a client that has no tag to put there; WebOb would take it for a star.
+    empty = not headers.get("If-Match", "*").strip()
+    unmatched = "If-Match" in headers and (empty or tag is None or tag not in request.if_match)
     matched = "If-None-Match" in headers and tag is not None and tag in request.if_none_match
     if unmatched or matched:
         raise PreconditionFailed("The resource is not in the state that the request expects.")
@@ -308,7 +311,7 @@ def add_rest_service(
         check_schemas(f"{method} of {service.name}", options)
     if prefix is None:
         prefix = settings.of(config.registry, "rest").prefix
-    place = prefix + re.sub(r"{[^}]*}", "{}", service.path)
+    place = prefix + shape_of(service.path)
     introspectable = config.introspectable("services", service.name, service.path, "service")
     introspectable.update(service=service, path=prefix + service.path)
     # A deferred node may want settings of a plugin that is included later.

@@ -284,6 +284,8 @@ class TestPreconditions:
             ("If-Match", "*", True),
             ("If-Match", '"0-0"', False),
             ("If-Match", "W/{tag}", False),
+            ("If-Match", "", False),
+            ("If-Match", " ", False),
             ("If-None-Match", '"0-0"', True),
             ("If-None-Match", "{tag}", False),
             ("If-None-Match", "*", False),
