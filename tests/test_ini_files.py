@@ -86,18 +86,44 @@ def test_it_refuses_a_large_body_in_json(which, request):
 def test_it_refuses_a_huge_body_unread(which, request):
     port = request.getfixturevalue(which).port
     headers = {"Content-Length": str(2**21), "Content-Type": "application/json"}
-    assert status_of_unsent(port, headers) == 413
+    status, headers = refused_unsent(port, headers)
+    assert status == 413
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Access-Control-Expose-Headers"].startswith("Location, ")
+    assert headers["Vary"] is None
 
 
-def status_of_unsent(port, headers):
-    """The status of the answer to a request whose body never comes."""
+@pytest.mark.parametrize("origin", ["https://a.example", "https://evil.example"])
+def test_it_says_to_scripts_what_the_service_says_where_the_server_refuses(own_origins, origin):
+    _status, service, _body = ask(own_origins.port, "GET", "/", None, {"Origin": origin})
+    huge = {"Content-Length": str(2**21), "Origin": origin}
+    status, server = refused_unsent(own_origins.port, huge)
+    assert (status, server["Vary"]) == (413, "Origin")
+    assert server["Access-Control-Allow-Origin"] == {"https://a.example": origin}.get(origin)
+    for name in ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers"):
+        assert server[name] == service[name]
+
+
+@pytest.fixture(scope="module")
+def own_origins(production):
+    """pserve production.ini for pages of one origin."""
+    port = free_port()
+    file = ini_file("production.ini", production, port=port)
+    origins = {"WIDGET_SERVICE_CORS_ORIGINS": "https://a.example https://b.example"}
+    with serving("pserve", "-q", file, cwd=production, port=port, **KEY, **origins) as started:
+        yield started
+
+
+def refused_unsent(port, headers):
+    """The status and the headers of the answer to a request whose body never comes."""
     connection = http.client.HTTPConnection("localhost", port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.putrequest("POST", "/api/v1/auth/register")
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.headers
 
 
 def test_production_logs_one_json_object_a_line(server):

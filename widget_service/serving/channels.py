@@ -29,6 +29,7 @@ from waitress.utilities import BadRequest, Error, build_http_date
 
 from widget_service.rendering import dump_json
 from widget_service.serving import DRAINING, proxies
+from widget_service.tweens import cors
 from widget_service.tweens.headers import ALWAYS, JSON_POLICY
 
 # What is no request line would take waitress's expression the cube of its length, and blanks in a
@@ -158,8 +159,8 @@ class Refusal(ErrorTask):
         body = dump_json({"message": error.reason})
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
-        # Scripts of any origin may read it: there is nothing in it.
-        self.response_headers.append(("Access-Control-Allow-Origin", "*"))
+        said = self.channel.server.said_to_origin(self.request.headers.get("ORIGIN"))
+        self.response_headers.extend(said if cors.ANYBODY in said else [*said, ("Vary", "Origin")])
         self.response_headers.extend((*ALWAYS, JSON_POLICY))
         self.request.headers["CONNECTION"] = "close"
         self.set_close_on_finish()

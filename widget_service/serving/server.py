@@ -45,6 +45,7 @@ from widget_service import logs, settings
 from widget_service.serving import listeners
 from widget_service.serving.channels import Channel, Drain
 from widget_service.serving.loop import Loop
+from widget_service.tweens import cors
 from widget_service.workers import TURN, Workers
 
 log = logging.getLogger(__name__)
@@ -94,9 +95,16 @@ class Patience(NamedTuple):
 class Server:
     """Waitress on one or more addresses, with an end that is orderly."""
 
-    def __init__(self, app: Any, options: Mapping[str, Any], patience: Patience) -> None:
+    def __init__(
+        self,
+        app: Any,
+        options: Mapping[str, Any],
+        patience: Patience,
+        said_to_origin: Callable[[str | None], cors.Headers] = lambda _origin: [cors.ANYBODY],
+    ) -> None:
         """
         :param options: waitress's
+        :param said_to_origin: what scripts of an origin are told where the server itself refuses
         :raises OSError: somebody else listens there
         """
         self.drain = Drain()
@@ -122,6 +130,7 @@ class Server:
             listener.drain = self.drain
             listener.served = self._served
             listener.pull_trigger = self._wake
+            listener.said_to_origin = said_to_origin
             listeners.adopt(listener, patience.request_seconds)
 
     def stop(self, *_signal: Any) -> None:
@@ -221,8 +230,9 @@ def server_factory(global_config: Mapping[str, str], **options: str) -> Callable
         # What is a little too large the service refuses itself, with its own answer.
         largest = 2 * settings.of(registry, "rest").max_body_size if database else LARGEST_BODY
         chosen.setdefault("max_request_body_size", largest)
+        own = [cors.to_origin(registry)] if database else []
         try:
-            server = Server(app, chosen, patience)
+            server = Server(app, chosen, patience, *own)
         except OSError as error:
             where = ", ".join(
                 f"{name} = {chosen[name]}"

@@ -23,6 +23,9 @@ from widget_service.settings import setting
 from widget_service.tweens.headers import vary
 
 EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
+ANYBODY = ("Access-Control-Allow-Origin", "*")
+# What a view says of these does not count.
+SAID = frozenset({"access-control-allow-origin", "access-control-expose-headers"})
 # As browsers send it: in lower case, a host name in ASCII, nothing after the port (RFC 6454, 6.2).
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
 # A name of a header field (RFC 9110, 5.1).
@@ -45,6 +48,9 @@ def header_names(node: Any, value: str) -> None:
     wrong = [name.strip() for name in names if not TOKEN.fullmatch(name.strip(" "))]
     if wrong:
         raise colander.Invalid(node, f"{wrong[0]!r} is no name of a header")
+
+
+Headers = list[tuple[str, str]]
 
 
 class CorsSettings(colander.MappingSchema):
@@ -80,28 +86,37 @@ def expose_headers(config: Any, *names: str) -> None:
             config.registry.exposed_headers.append(name)
 
 
+def to_origin(registry: Any) -> Callable[[str | None], Headers]:
+    """What every answer says to scripts of an origin, which is that of the request; nothing to one
+    that is not allowed, or to none. Unless it is :data:`ANYBODY`, answers vary with the origin.
+    """
+    allowed = settings.of(registry, "cors").origins
+    exposed = ("Access-Control-Expose-Headers", ", ".join([EXPOSED, *registry.exposed_headers]))
+    if allowed == ("*",):
+        return lambda _origin: [ANYBODY, exposed]
+    to_each: dict[str | None, Headers] = {
+        origin: [("Access-Control-Allow-Origin", origin), exposed] for origin in allowed
+    }
+    return lambda origin: to_each.get(origin, [])
+
+
 def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any], Any]:
     """Add the headers to every response, errors included."""
     values = settings.of(registry, "cors")
-    anybody = values.origins == ("*",)
-    exposed = ", ".join([EXPOSED, *registry.exposed_headers])
-    to_anybody = [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", exposed)]
-    replaced = {name.lower() for name, _value in to_anybody}
+    said_to = to_origin(registry)
+    varies = ANYBODY not in said_to(None)
 
     def cors_tween(request: Any) -> Any:
         response = handler(request)
-        if anybody:
-            # The list itself: the mapping that WebOb offers walks through it for each header.
-            listed = response.headerlist
-            listed[:] = [each for each in listed if each[0].lower() not in replaced]
-            listed.extend(to_anybody)
-        else:
+        said = said_to(request.environ.get("HTTP_ORIGIN"))
+        # The list itself: the mapping that WebOb offers walks through it for each header.
+        listed = response.headerlist
+        listed[:] = [each for each in listed if each[0].lower() not in SAID]
+        listed.extend(said)
+        if varies:
             vary(response.headers, "Origin")
-            origin = request.headers.get("Origin")
-            if origin not in values.origins:
-                return response
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = exposed
+        if not said:
+            return response
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             headers = response.headers
             headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
