@@ -20,6 +20,7 @@ FIRST = {"name": "first", "info_url": "https://example.com/", "deadline": "12/31
 STALE = {"headers": {"If-Match": '"stale"'}}
 CHANGE = {"current_password": LOGIN["password"], "new_password": "another"}
 TEXT = {"params": "?", "content_type": "text/plain"}
+NO_HOST = {"headers": {"Host": "no host"}}
 LARGE = {"params": {"name": "x" * 70000}}
 
 # Every documented answer, with a request that gets it; there is a widget "there". Those that
@@ -36,12 +37,16 @@ REQUESTS = [
     ("post", "/auth/login", 413, "client", LARGE),
     ("post", "/auth/login", 415, "client", TEXT),
     ("get", "/auth/user", 200, "user", {}),
+    ("get", "/auth/user", 400, "user", NO_HOST),
     ("get", "/auth/user", 401, "client", {}),
     ("post", "/auth/logout", 200, "user", {}),
+    ("post", "/auth/logout", 400, "user", NO_HOST),
     ("post", "/auth/logout", 401, "client", {}),
     ("get", "/auth/sessions", 200, "user", {}),
+    ("get", "/auth/sessions", 400, "user", NO_HOST),
     ("get", "/auth/sessions", 401, "client", {}),
     ("delete", "/auth/sessions", 200, "user", {}),
+    ("delete", "/auth/sessions", 400, "user", NO_HOST),
     ("delete", "/auth/sessions", 401, "client", {}),
     ("put", "/auth/password", 200, "user", {"params": CHANGE}),
     ("put", "/auth/password", 400, "user", {}),

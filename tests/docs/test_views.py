@@ -142,6 +142,8 @@ def test_it_serves_what_the_page_names(client):
         ("swagger-ui-bundle.js", "text/javascript"),
         ("swagger-ui.css", "text/css"),
         ("swagger-ui-bundle.js.LICENSE.txt", "text/plain"),
+        ("LICENSE", "text/plain"),
+        ("NOTICE", "text/plain"),
     ],
 )
 def test_it_lets_browsers_keep_the_files(client, name, kind):
@@ -161,7 +163,7 @@ def test_it_sends_no_part_of_a_file(client, part):
 
 
 @pytest.mark.parametrize(
-    "name", ["missing.js", "..%2fviews.py", "%2e%2e/page.html", "LICENSE", "%2fetc%2fpasswd", "%00"]
+    "name", ["missing.js", "..%2fviews.py", "%2e%2e/page.html", "%2fetc%2fpasswd", "%00"]
 )
 def test_it_has_no_other_files(client, name):
     answer = client.get(f"/api/v1/ui/static/{name}", status=404)

@@ -67,3 +67,13 @@ def test_it_is_a_mistake_to_name_what_is_no_host(tmp_path, allowed):
     with pytest.raises(SystemExit) as refused, serving(tmp_path, hosts__allowed=allowed):
         pass
     assert f"hosts.allowed = {allowed or '(empty)'} (" in str(refused.value)
+
+
+@pytest.mark.parametrize(("allowed", "documented"), [("*", False), ("localhost", True)])
+def test_it_documents_the_refusal_where_there_may_be_one(tmp_path, allowed, documented):
+    with serving(
+        tmp_path, "plugins.echo", "widget_service.docs", hosts__allowed=allowed
+    ) as testapp:
+        paths = testapp.get("/api/v1/swagger.json").json["paths"]
+    operations = [paths["/echo"]["get"], paths["/echo"]["post"], paths["/restricted"]["get"]]
+    assert ["421" in each["responses"] for each in operations] == [documented] * 3

@@ -95,7 +95,7 @@ def _complete(
         **args.get("response_schemas", {}),
     }
     refusals = _refusals(context, args)
-    statuses = {"500", "503"} | refusals | _mistakes(service, schema)
+    statuses = {"500", "503"} | refusals | _mistakes(schema)
     # A PUT that creates what is not there misses nothing.
     if hasattr(context, "load") and not (method == "PUT" and "201" in declared):
         statuses.add("404")
@@ -135,11 +135,9 @@ def _refusals(context: Any, args: dict[str, Any]) -> set[str]:
     return {"401"} if for_users(context, permission) else {"401", "403"}
 
 
-def _mistakes(service: rest.Service, schema: colander.MappingSchema) -> set[str]:
-    """What may be wrong with a request itself; a parameter in the path may be no UTF-8."""
-    if "body" in schema:
-        return {"400", "413", "415"}
-    return {"400"} if schema.children or "{" in plain_path(service.path) else set()
+def _mistakes(schema: colander.MappingSchema) -> set[str]:
+    """What may be wrong with a request itself, of any its Host header."""
+    return {"400", "413", "415"} if "body" in schema else {"400"}
 
 
 def _identifier(method: str, service: rest.Service) -> str:

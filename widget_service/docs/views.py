@@ -32,7 +32,7 @@ asset = Public("docs.asset", "/static/{file}")
 HERE = Path(__file__).parent
 PAGE = HERE / "page.html"
 STATIC = HERE / "static"
-TYPES = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain"}
+TYPES = {".js": "text/javascript", ".css": "text/css", ".txt": "text/plain", "": "text/plain"}
 
 # Scripts, styles and requests from and to here alone. Swagger UI needs no 'unsafe-inline': it sets
 # the styles of elements by script, which is no inline style to a browser. Its icons are data: URLs.

@@ -12,6 +12,7 @@ from typing import Any
 import colander
 
 from widget_service import settings
+from widget_service.answers import Bare
 from widget_service.errors import Invalid, ServiceError
 from widget_service.fields import Listed, Text
 from widget_service.settings import setting
@@ -71,9 +72,15 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
     return hosts_tween
 
 
+def _answers_for_some(registry: Any, *_operation: object) -> bool:
+    return "*" not in settings.of(registry, "hosts").allowed
+
+
 def includeme(config: Any) -> None:
     """Put the tween inside of the one that makes answers of errors."""
     config.declare_settings("hosts", HostsSettings())
+    elsewhere = Bare(description="The Host header names another service.")
+    config.declare_answer(str(Misdirected.status), elsewhere, _answers_for_some)
     config.add_tween(
         "widget_service.tweens.hosts.tween_factory", under="pyramid.tweens.excview_tween_factory"
     )
