@@ -73,6 +73,13 @@ def test_it_says_what_it_has_looked_at(database, tmp_path, capsys):
             ["ALTER TABLE widget ADD COLUMN surprise INTEGER"],
             ["tables: remove_column widget surprise"],
         ),
+        (
+            [
+                "ALTER TABLE widget DROP COLUMN version",
+                "ALTER TABLE widget ADD COLUMN version INTEGER DEFAULT 3 NOT NULL",
+            ],
+            ["tables: modify_default widget version"],
+        ),
         (["DELETE FROM alembic_version"], ["migrations: auth", "migrations: widgets"]),
         ([LATER], ["migrations: the database has revisions that no included plugin has (x)"]),
         (
@@ -88,7 +95,7 @@ def test_it_says_what_it_has_looked_at(database, tmp_path, capsys):
             ],
         ),
     ],
-    ids=["column", "behind", "unknown", "table", "orphan, total and index"],
+    ids=["column", "default", "behind", "unknown", "table", "orphan, total and index"],
 )
 def test_it_says_all_that_is_wrong(database, tmp_path, statements, problems):
     change(database, *statements)
@@ -97,6 +104,7 @@ def test_it_says_all_that_is_wrong(database, tmp_path, statements, problems):
     lines = str(wrong.value).splitlines()
     assert len(lines) == len(problems)
     assert all(line.startswith(problem) for line, problem in zip(lines, problems, strict=True))
+    assert " object at " not in str(wrong.value)
 
 
 @pytest.mark.parametrize("own_database", ["sqlite"], indirect=True)

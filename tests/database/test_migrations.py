@@ -81,6 +81,34 @@ def test_it_finds_differences(notes, drift, found):
     assert found in str(migrations.differences(notes))
 
 
+def test_it_finds_a_default_that_the_model_has_not(notes):
+    migrations.upgrade(notes)
+    with changing(notes) as connection:
+        connection.exec_driver_sql("ALTER TABLE note DROP COLUMN at")
+        added = "at TIMESTAMP WITH TIME ZONE DEFAULT '2026-01-01'"
+        connection.exec_driver_sql(f"ALTER TABLE note ADD COLUMN {added}")
+    assert "modify_default" in str(migrations.differences(notes))
+
+
+def test_it_compares_checks_where_that_is_asked_for(whole):
+    migrations.upgrade(whole)
+    assert migrations.differences(whole, checks=True) == []
+    with changing(whole) as connection:
+        # As databases of old have it.
+        for statement in {
+            "postgresql": ["ALTER TABLE widget RENAME CONSTRAINT ck_widget_name TO ck_widget_old"],
+            "sqlite": [
+                "PRAGMA writable_schema = ON",
+                "UPDATE sqlite_schema SET sql = replace(sql, 'ck_widget_name', 'ck_widget_old')",
+            ],
+        }[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+    assert migrations.differences(whole) == []
+    found = str(migrations.differences(whole, checks=True))
+    assert "ck_widget_name" in found
+    assert "ck_widget_old" in found
+
+
 def test_it_leaves_the_tables_of_others_alone(own_database, tmp_path, notes):
     migrations.upgrade(notes)
     with changing(notes) as connection:

@@ -6,7 +6,16 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, ForeignKeyConstraint, and_, exists, func, inspect, select
+from sqlalchemy import (
+    Connection,
+    FetchedValue,
+    ForeignKeyConstraint,
+    and_,
+    exists,
+    func,
+    inspect,
+    select,
+)
 
 from widget_service.cli import CommandError
 from widget_service.database.engines import is_sqlite
@@ -60,7 +69,9 @@ def problems(registry: Any) -> Iterator[str]:
 
 def _in_words(difference: tuple[Any, ...]) -> str:
     """What would have to be done about it, such as ``add_column widget deadline``."""
-    told = (getattr(each, "name", each) for each in difference if not isinstance(each, dict))
+    # What it is now, and what a default would be, would be no words.
+    left_out = (dict, FetchedValue)
+    told = (getattr(each, "name", each) for each in difference if not isinstance(each, left_out))
     return " ".join(str(each) for each in told if each is not None)
 
 

@@ -26,7 +26,8 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name="pk_widget"),
         sa.UniqueConstraint("name", name="uq_widget_name"),
         sa.CheckConstraint(
-            f"length(name) BETWEEN 1 AND 100 AND trim(name, '{LEGAL}') = ''", name="ck_widget_name"
+            f"length(name) BETWEEN 1 AND 100 AND trim(name, '{LEGAL}') = ''",
+            name=op.f("ck_widget_name"),
         ),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["site_user.id"], name="fk_widget_owner_id_site_user"

@@ -19,7 +19,7 @@ def upgrade():
         sa.Column("maker_id", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_gadget"),
         sa.UniqueConstraint("code", name="uq_gadget_code"),
-        sa.CheckConstraint("price >= 0", name="ck_gadget_price"),
+        sa.CheckConstraint("price >= 0", name=op.f("ck_gadget_price")),
         sa.ForeignKeyConstraint(
             ["maker_id"], ["site_user.id"], name="fk_gadget_maker_id_site_user"
         ),
