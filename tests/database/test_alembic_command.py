@@ -4,9 +4,11 @@ import shutil
 from contextlib import suppress
 
 import alembic.config
+import processes
 import pytest
 from core import core_ini
 from migrated import NOTES, OURS, SEATS, alembic_section, changing, configured, current, tables
+from processes import REPOSITORY, ini_file
 from sqlalchemy.exc import DBAPIError
 
 from widget_service.database import file as database_file
@@ -70,6 +72,65 @@ def test_it_writes_revisions_from_the_models(own_database, tmp_path):
         run(tmp_path, "upgrade", "heads")
         run(tmp_path, "check")
         assert migrations.differences(registry) == []
+
+
+PIES = """
+from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy.orm import Mapped, mapped_column
+from widget_service.db import Base
+from widget_service.paging import Listing
+
+class Pie(Base):
+    __tablename__ = "pie"
+    __table_args__ = (CheckConstraint("price >= 0", name="price"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    price: Mapped[int] = mapped_column(server_default="3")
+    maker_id: Mapped[int] = mapped_column(ForeignKey("site_user.id"), index=True)
+
+PIES = Listing(Pie.id, select(Pie.id, Pie.price))
+
+def includeme(config):
+    config.include("widget_service")
+    config.include("widget_service.auth")
+    config.add_migrations("pies:migrations")
+"""
+FIRST = (
+    "alembic -c development.ini revision --autogenerate --head base --branch-label gadgets"
+    " --depends-on auth --version-path gadgets/migrations --rev-id gadgets0001 -m gadgets"
+)
+
+
+def test_it_writes_the_first_revision_of_a_plugin(tmp_path, write_plugin):
+    page = (REPOSITORY / "docs" / "plugins.md").read_text(encoding="utf-8")
+    assert FIRST in " ".join(page.replace("\\\n", "").split())
+    module = write_plugin("pies/__init__", PIES)
+    folder = module.parent / "migrations"
+    folder.mkdir()
+    ini_file(
+        "development.ini",
+        tmp_path,
+        ("%(here)s/alembic", str(REPOSITORY / "alembic")),
+        ("    widget_service.ops\n", "    widget_service.ops\n    pies\n"),
+        (
+            "    widget_service.widgets:migrations\n",
+            "    widget_service.widgets:migrations\n    pies:migrations\n",
+        ),
+    )
+
+    def succeed(command):
+        done = processes.run(*command.split(), cwd=tmp_path, PYTHONPATH=str(module.parent.parent))
+        assert done.returncode == 0, done.stderr
+
+    succeed("widget-service migrate")
+    succeed(FIRST.replace("gadgets/migrations", str(folder)).replace("gadgets", "pies"))
+    text = (folder / "pies0001_pies.py").read_text(encoding="utf-8")
+    assert "name=op.f('ck_pie_price')" in text
+    # What is ours alone would only puzzle whoever reads it.
+    assert "info=" not in text
+    assert "widget_service" not in text
+    succeed("widget-service migrate")
+    succeed("widget-service check-database")
+    succeed("alembic -c development.ini check")
 
 
 def test_it_has_no_way_to_migrate_without_looking(whole, tmp_path):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import (
     BigInteger,
@@ -45,8 +46,8 @@ ROW_COUNT = Table(
     Column("change", BigInteger(), nullable=False),
 )
 SLOTS = 32
-# In ``Table.info`` of the tables to count.
-LISTED = "widget_service.listed"
+# The tables to count. Not a note in their ``info``: what Alembic generates would repeat it.
+LISTED: WeakSet[Table] = WeakSet()
 
 # A fixed search path: pg_restore and others set one of their own. No percent sign: it is the
 # driver's. No UPDATE of a slot: it would read those of others, and serializable transactions that
@@ -88,7 +89,7 @@ CREATE TRIGGER {trigger} AFTER {event} ON {table} BEGIN
 def of(model: Any) -> ColumnElement[int]:
     """How many rows a model's table has: as kept, from the next migration on."""
     table = model.__table__
-    table.info[LISTED] = True
+    LISTED.add(table)
     kept = select(cast(func.sum(ROW_COUNT.c.change), BigInteger)).where(
         ROW_COUNT.c.table_name == table.name
     )
@@ -125,7 +126,7 @@ def keep(connection: Connection) -> None:
 
 def _listed(there: Collection[str]) -> list[Table]:
     tables = Base.metadata.tables.values()
-    return [each for each in tables if each.info.get(LISTED) and each.name in there]
+    return [each for each in tables if each in LISTED and each.name in there]
 
 
 def _begin(connection: Connection, table: Table) -> None:
