@@ -5,6 +5,7 @@ from mistakes import INTEGER, SECRET, Mistake, check, text
 from processes import run
 
 from widget_service import cli
+from widget_service.settings.sources import unreadable
 
 UNREADABLE = {
     "single percent signs": (
@@ -104,6 +105,8 @@ def test_it_says_which_line_is_not_utf_8(tmp_path, capsys):
 def test_it_says_that_the_locale_has_the_file_read_as_something_else(tmp_path):
     file = tmp_path / "whole.ini"
     file.write_text(text("docs.title = café"), encoding="utf-8")
+    (problem,) = unreadable(str(file), UnicodeDecodeError("ascii", b"\xc3", 0, 1, "no such"))
+    assert problem.text == "the locale has it read as ascii, which it is not; set PYTHONUTF8=1"
     command = ("widget-service", "-c", str(file), "config", "check")
     ascii_alone = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = run(*command, cwd=tmp_path, **ascii_alone)

@@ -24,7 +24,7 @@ from widget_service.tweens.headers import vary
 
 EXPOSED = "Location, Link, Total-Count, ETag, WWW-Authenticate, Retry-After"
 ANYBODY = ("Access-Control-Allow-Origin", "*")
-# What a view says of these does not count.
+# What a view says of these does not count where we say something.
 SAID = frozenset({"access-control-allow-origin", "access-control-expose-headers"})
 # As browsers send it: in lower case, a host name in ASCII, nothing after the port (RFC 6454, 6.2).
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
@@ -109,14 +109,14 @@ def tween_factory(handler: Callable[[Any], Any], registry: Any) -> Callable[[Any
     def cors_tween(request: Any) -> Any:
         response = handler(request)
         said = said_to(request.environ.get("HTTP_ORIGIN"))
-        # The list itself: the mapping that WebOb offers walks through it for each header.
-        listed = response.headerlist
-        listed[:] = [each for each in listed if each[0].lower() not in SAID]
-        listed.extend(said)
         if varies:
             vary(response.headers, "Origin")
         if not said:
             return response
+        # The list itself: the mapping that WebOb offers walks through it for each header.
+        listed = response.headerlist
+        listed[:] = [each for each in listed if each[0].lower() not in SAID]
+        listed.extend(said)
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             headers = response.headers
             headers["Access-Control-Allow-Methods"] = headers.get("Allow", "OPTIONS")
