@@ -110,6 +110,28 @@ def test_nothing_is_acknowledged_that_goes_to_a_log_that_is_gone(file, tmp_path,
         assert register(client, "third", status=503).json == {"message": UNAVAILABLE}
 
 
+def test_nothing_is_acknowledged_that_goes_to_a_new_log_beside_an_old_one(file, tmp_path):
+    ini = ini_text(f"sqlite:///{file}", ["widget_service.ops", *PLUGINS])
+    application(ini, tmp_path).registry.database.close()
+    app = application(ini, tmp_path)
+    with closing(app.registry.database):
+        client = Client(app)
+        # It has read, and not written yet.
+        client.get(READY)
+        for suffix in ("-wal", "-shm"):
+            file.with_name(file.name + suffix).unlink()
+        register(client, "first", status=503)
+        assert client.get(READY, status=503).json == {"message": UNREACHABLE}
+
+
+def test_it_takes_a_new_log_when_it_had_none_open(client, file):
+    register(client, "first", status=201)
+    client.registry.database.close()
+    assert not file.with_name("own.sqlite-wal").exists()
+    register(client, "second", status=201)
+    assert client.get(READY)
+
+
 def in_another_process(file, statement):
     """What a statement answers somebody who opens the file anew."""
     code = (
@@ -123,7 +145,7 @@ def test_it_is_not_ready_when_its_log_is_gone(client, file):
     register(client, "first", status=201)
     wal = file.with_name("own.sqlite-wal")
     wal.rename(file.with_name("moved"))
-    register(client, "second", status=503)
+    # Nobody has written since.
     assert client.get(READY, status=503).json == {"message": UNREACHABLE}
     file.with_name("moved").rename(wal)
     register(client, "second", status=201)

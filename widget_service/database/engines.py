@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.pool import NullPool
 
 from widget_service.database.file import DatabaseFile
 from widget_service.database.reading import Reader, ServerReader
@@ -199,7 +199,7 @@ class Database:
         if self.write_engine.dialect.name == "sqlite" and writers.checkedin():
             connections.append(self.write_engine.raw_connection())
         for each in connections:
-            if self.file.has_log_of_others(each.info):
+            if self.file.has_log_of_others():
                 # Nor does the interpreter in the end. The system closes files as they are.
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
             else:
@@ -214,6 +214,7 @@ class Database:
         """
         self._others = (self.reader.begin_anew(), self.write_engine.pool)
         self.write_engine.dispose(close=False)
+        self.file.begin_anew()
 
 
 DATABASES: weakref.WeakSet[Database] = weakref.WeakSet()
@@ -244,7 +245,7 @@ def _sqlite_engine(
     event.listen(engine, "do_connect", file.check)
 
     @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
         # The driver must not begin transactions of its own: it begins too late, and DEFERRED.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {lock_timeout}")
@@ -262,13 +263,14 @@ def _sqlite_engine(
         # In KiB, for each connection. More makes neither reading nor writing faster, as the system
         # caches the file.
         connection.execute(f"PRAGMA cache_size = -{96 if read_only else 256}")
-        file.know()
-        file.note_log(record.info)
+        file.opened(connection)
 
+    event.listen(engine, "close", file.closed)
     if not read_only:
         event.listen(engine, "begin", file.check)
         event.listen(engine, "begin", partial(_begin_immediate, lock_timeout=lock_timeout))
-        event.listen(engine, "begin", file.check_log)
+        # Once more, as it may have waited; of one listener SQLAlchemy calls only the first.
+        event.listen(engine, "begin", lambda *_arguments: file.check())
         event.listen(engine, "reset", _end_transaction)
     return engine
 

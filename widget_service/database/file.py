@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 
@@ -39,61 +38,62 @@ def make(url: Any) -> None:
 
 
 class DatabaseFile:
-    """The file that a process began with."""
+    """The file that a process began with, and the log that its connections have open.
+
+    SQLite leaves ``-wal`` and ``-shm`` where they are as long as anybody has them open. Where
+    somebody else takes them away, it goes on with what nobody finds afterwards.
+    """
 
     def __init__(self, url: Any) -> None:
         self._path = path_of(url)
         self._known: tuple[int, int] | None = None
-        # Whether the latest transaction had another log than the one that is there.
-        self.is_log_gone = False
+        # The connections of this process, which have one log among them.
+        self._open: set[int] = set()
+        self._known_log: list[tuple[int, int] | None] | None = None
 
-    def know(self) -> None:
-        """Take note of the one that was opened; later ones must be the same.
+    def opened(self, connection: object) -> None:
+        """Take note of a connection, and of the file that was opened; later ones must be the same.
 
         Not before: some file systems make another one of it when it is first opened to write.
         """
+        self._open.add(id(connection))
         if self._known is None:
             self._known = self._found()
+        self._know_log()
+
+    def closed(self, connection: object, *_event_arguments: object) -> None:
+        """Take note that it is closed: with the last one SQLite puts its log away."""
+        self._open.discard(id(connection))
+        if not self._open:
+            self._known_log = None
+
+    def begin_anew(self) -> None:
+        """As in a process that has just been forked, which has no connection of its own yet."""
+        self._open.clear()
+        self._known_log = None
 
     def check(self, *_event_arguments: object) -> None:
         """:raises OperationalError: it is not there, or another one is in its place"""
         if self._found() != self._known and self._known is not None:
             raise _unusable(f"{self._path} is another file than at the start; start again")
-
-    def check_log(self, connection: Connection) -> None:
-        """In each transaction that writes: its log is the one that the connection has open.
-
-        SQLite leaves ``-wal`` and ``-shm`` where they are as long as anybody has them open. Where
-        somebody else takes them away, it goes on with what nobody finds afterwards.
-
-        :raises OperationalError: one is not there, or another one is in its place
-        """
-        found = self._logs()
-        # None is there before the file is in that mode.
-        if None in found:
-            found = []
-        known = connection.info.get("log") or found
-        self.is_log_gone = found != known
-        if self.is_log_gone:
+        self._know_log()
+        if self._known_log and self._logs() != self._known_log:
             raise _unusable(f"{self._path}-wal or -shm is gone, or another file; start again")
-        connection.info["log"] = found
 
-    def note_log(self, info: dict[str, Any]) -> None:
-        """Take note of the log that a new connection has open, among what is known of it."""
-        found = self._logs()
-        info["log"] = [] if None in found else found
+    def has_log_of_others(self) -> bool:
+        """Is the log that is there another one than that which connections have open?
 
-    def has_log_of_others(self, info: Mapping[str, Any]) -> bool:
-        """Is the log that is there another one than that which a connection has open?
-
-        To close the last connection puts its log into the file, over what somebody else has written
+        To close the last of them puts their log into the file, over what somebody else has written
         since, and takes away the log of that name.
-
-        :param info: what is known of the connection
         """
-        known = info.get("log")
-        pairs = zip(self._logs(), known, strict=True) if known else ()
+        pairs = zip(self._logs(), self._known_log or [], strict=False)
         return any(now not in (None, then) for now, then in pairs)
+
+    def _know_log(self) -> None:
+        if self._known_log is None and self._open:
+            found = self._logs()
+            # None is there before the file is in that mode.
+            self._known_log = None if None in found else found
 
     def _logs(self) -> list[tuple[int, int] | None]:
         return [_identity(each) for each in self._log] if self._path else []

@@ -25,12 +25,9 @@ class Health:
     def complaint(self, read: Rows) -> str | None:
         """Why the database cannot serve this process; None when it can."""
         try:
-            file = self._registry.database.file
-            file.check()
+            self._registry.database.file.check()
             current = frozenset(row.version_num for row in read(migrating.REACHED, {}))
         except SQLAlchemyError:
-            return UNREACHABLE
-        if file.is_log_gone:
             return UNREACHABLE
         return BEHIND if self._is_behind(current) else None
 
