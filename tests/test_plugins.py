@@ -202,49 +202,32 @@ def test_a_view_without_a_permission_is_for_administrators(write_plugin, tmp_pat
             assert stranger.get("/doors/back").json == {}
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "clash"),
-    [
-        ("/doors/{number}", "doors/{name}", True),
-        ("/doors/{number}", "/doors/{name:[a-z]+}", False),
-        ("/doors", "/doors/", False),
-        ("/doors", "/doors", True),
-    ],
-)
-def test_it_finds_routes_that_hide_each_other(write_plugin, first, second, clash):
-    write_plugin(
-        "doors",
-        "def includeme(config):\n"
-        "    config.include('widget_service')\n"
-        f"    config.add_route('one', {first!r})\n"
-        f"    config.add_route('two', {second!r})\n",
-    )
-    if clash:
-        with pytest.raises(Exception, match="the path of route two is that of one"):
-            registry_of("widget_service.auth", "doors")
-    else:
-        assert registry_of("widget_service.auth", "doors")
+ROUTES = "add_route('one', {!r}); config.add_route('two', {!r})"
+SERVICES = "add_rest_service(Service('one', {!r})); config.add_rest_service(Service('two', {!r}))"
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "clash"),
+    ("adds", "first", "second", "clash"),
     [
-        ("/doors/{number}", "/doors/{name}", True),
-        ("/doors/{number:[0-9]{1,9}}", "/doors/{name:[0-9]{1,9}}", True),
-        ("/doors/{number:[0-9]{1,9}}", "/doors/{name}", False),
+        (ROUTES, "/doors/{number}", "doors/{name}", "the path of route two is that of one"),
+        (ROUTES, "/doors/{number}", "/doors/{name:[a-z]+}", None),
+        (ROUTES, "/doors", "/doors/", None),
+        (ROUTES, "/doors", "/doors", "the path of route two is that of one"),
+        (SERVICES, "/doors/{number}", "/doors/{name}", "there is one already"),
+        (SERVICES, "/doors/{a:[0-9]{1,9}}", "/doors/{b:[0-9]{1,9}}", "there is one already"),
+        (SERVICES, "/doors/{a:[0-9]{1,9}}", "/doors/{b}", None),
     ],
 )
-def test_it_finds_services_that_hide_each_other(write_plugin, first, second, clash):
+def test_it_finds_what_hides_another_one(write_plugin, adds, first, second, clash):
     write_plugin(
         "doors",
         "from widget_service.rest import Service\n"
         "def includeme(config):\n"
         "    config.include('widget_service')\n"
-        f"    config.add_rest_service(Service('one', {first!r}))\n"
-        f"    config.add_rest_service(Service('two', {second!r}))\n",
+        f"    config.{adds.format(first, second)}\n",
     )
     if clash:
-        with pytest.raises(Exception, match="there is one already"):
+        with pytest.raises(Exception, match=clash):
             registry_of("widget_service.auth", "doors")
     else:
         assert registry_of("widget_service.auth", "doors")
