@@ -9,7 +9,7 @@ from setuptools.command.editable_wheel import editable_wheel
 requires = [
     # The floor of each bound is what .ci/run tests once with; the ceiling is the
     # next release that may break us.
-    "alembic>=1.19,<2",
+    "alembic>=1.20,<2",
     "argon2-cffi>=23.1,<26",
     "colander>=2.0,<3",
     "cornice~=6.1",
