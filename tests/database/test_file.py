@@ -11,8 +11,8 @@ import pytest
 from migrated import configured
 from sqlalchemy.exc import OperationalError
 
+from widget_service.database import engines, migrations
 from widget_service.database import file as database_file
-from widget_service.database import migrations
 from widget_service.database.file import DatabaseFile
 from widget_service.errors import UNAVAILABLE
 from widget_service.ops.health import UNREACHABLE
@@ -132,6 +132,14 @@ def test_it_takes_a_new_log_when_it_had_none_open(client, file):
     assert client.get(READY)
 
 
+def test_its_log_is_put_away_with_all_connections(client, file):
+    register(client, "first", status=201)
+    assert file.with_name("own.sqlite-wal").exists()
+    engines.close_all()
+    assert not file.with_name("own.sqlite-wal").exists()
+    register(client, "second", status=201)
+
+
 def in_another_process(file, statement):
     """What a statement answers somebody who opens the file anew."""
     code = (
@@ -168,6 +176,33 @@ def test_its_end_undoes_nothing_that_others_wrote_since_its_log_is_gone(file, tm
     command = ("widget-service", "-c", str(ini), "disable", "somebody@example.com")
     assert processes.run(*command, cwd=tmp_path).returncode == 0
     app.registry.database.close()
+    assert in_another_process(file, "SELECT count(*), max(disabled) FROM site_user") == "1 1"
+
+
+# A server that is not ours, and closes nothing.
+ENDING = """
+import pathlib, subprocess, sys
+from widget_service.testing import Client, application
+ini = pathlib.Path("own.ini")
+app = application(ini.read_text(encoding="utf-8"), pathlib.Path())
+fields = {"email": "other@example.com", "password": "123456"}
+Client(app).post("/api/v1/auth/register", fields, status=201)
+for suffix in ("-wal", "-shm"):
+    pathlib.Path(f"own.sqlite{suffix}").unlink()
+command = ["widget-service", "-c", str(ini), "disable", "somebody@example.com"]
+subprocess.run(command, check=True)
+"""
+
+
+def test_the_end_of_another_server_undoes_nothing_either(file, tmp_path):
+    ini = ini_text(f"sqlite:///{file}")
+    (tmp_path / "own.ini").write_text(ini, encoding="utf-8")
+    app = application(ini, tmp_path)
+    register(Client(app), "somebody", status=201)
+    app.registry.database.close()
+    (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
+    done = processes.run("python", "ending.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert in_another_process(file, "SELECT count(*), max(disabled) FROM site_user") == "1 1"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import sqlite3
@@ -225,7 +226,15 @@ def _begin_anew() -> None:
         database.begin_anew()
 
 
+def close_all() -> None:
+    """Close the connections that nobody uses, of all applications of this process."""
+    for database in DATABASES:
+        database.close()
+
+
 os.register_at_fork(after_in_child=_begin_anew)
+# Where no server does so. The interpreter would close what is left without a look at the log.
+atexit.register(close_all)
 
 
 def is_sqlite(url: str) -> bool:
