@@ -31,6 +31,17 @@ def test_it_migrates_and_serves_with_alembic_alone(tmp_path):
         app.registry.database.close()
 
 
+@pytest.mark.usefixtures("unclear")
+def test_it_does_not_migrate_what_alembic_finds_up_to_date(tmp_path, monkeypatch):
+    """To count all rows takes its time, and keeps everybody from writing."""
+    ini = core_ini(tmp_path, "plugins.notes")
+    application(ini, tmp_path).registry.database.close()
+    migrated = []
+    monkeypatch.setattr(migrations, "upgrade", migrated.append)
+    application(ini, tmp_path).registry.database.close()
+    assert migrated == []
+
+
 def test_a_service_that_is_up_to_date_does_not_load_alembic(tmp_path):
     ini = tmp_path / "test.ini"
     text = ini_text(f"sqlite:///{tmp_path}/x.sqlite")

@@ -22,6 +22,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from widget_service.cli import CommandError, main
 from widget_service.database import file as database_file
 from widget_service.database import migrations
+from widget_service.database.engines import CONNECT_TIMEOUT
 from widget_service.plugins import Plugins
 from widget_service.settings import Problem
 from widget_service.testing import PLUGINS, application, ini_text
@@ -218,6 +219,25 @@ def test_it_waits_a_minute_for_whoever_writes_and_nobody_who_reads_waits_for_it(
     with migrations.connection(make_url(f"sqlite:///{tmp_path}/new.sqlite")) as connected:
         assert connected.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
         assert connected.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_it_does_not_wait_long_for_a_host_that_does_not_answer():
+    waits = []
+
+    def connect(_dialect, _record, _arguments, options):
+        waits.append(options["connect_timeout"])
+        raise ConnectionError
+
+    event.listen(Engine, "do_connect", connect)
+    try:
+        with (
+            pytest.raises(ConnectionError),
+            migrations.connection(make_url("postgresql+psycopg://a@example.com/b")),
+        ):
+            pass
+    finally:
+        event.remove(Engine, "do_connect", connect)
+    assert waits == [CONNECT_TIMEOUT]
 
 
 def test_it_counts_what_others_have_committed_whatever_the_server_is_set_to(own_postgresql):
