@@ -348,6 +348,8 @@ def test_it_says_in_a_line_that_there_is_no_such_revision(notes, revision):
     with pytest.raises(CommandError) as refusal:
         migrate(notes, down=revision)
     assert "\n" not in str(refusal.value)
+    # It is no file's fault.
+    assert ".sqlite" not in str(refusal.value)
     assert current(notes) == HEADS
 
 

@@ -24,6 +24,7 @@ from widget_service import settings
 from widget_service.cli import CommandError
 from widget_service.database import file as database_file
 from widget_service.database import row_count
+from widget_service.database.diagnosis import hidden_schemas, in_a_line, with_path
 from widget_service.database.engines import is_sqlite, patience
 from widget_service.database.revisions import folder
 from widget_service.db import Base, UtcDateTime
@@ -297,7 +298,9 @@ class RevisionFailed(Exception):
     """A revision that could not be applied or taken back; the database is as it was before."""
 
     def __init__(self, revision: Script, error: Exception) -> None:
-        self.problem = Problem(f"revision {revision.revision}", None, revision.path, _line(error))
+        self.problem = Problem(
+            f"revision {revision.revision}", None, revision.path, in_a_line(error)
+        )
         super().__init__(str(self.problem))
 
 
@@ -346,20 +349,27 @@ def bring_up_to_date(registry: Any) -> None:
     except RevisionFailed as error:
         raise StartupError([error.problem]) from error
     except (SQLAlchemyError, AlembicError) as error:
-        text = f"the database cannot be used: {_line(error)}"
+        text = f"the database cannot be used: {in_a_line(error)}"
         path = database_file.path_of(url)
         if path and not path.exists():
             text += f"; if it is to be a new one, run: {command}"
         declared.refuse("sqlalchemy.url", text)
         raise StartupError(declared.problems) from error
     if missing:
-        advice = f"outstanding migrations ({', '.join(missing)}); run: {command}"
-        raise StartupError([Problem("database.migrate_at_start", "false", where, advice)])
+        text = _advice(registry, missing, command)
+        raise StartupError([Problem("database.migrate_at_start", "false", where, text)])
 
 
-def _line(error: Exception) -> str:
-    """What the database or Alembic said, in one line."""
-    return " ".join(str(getattr(error, "orig", error)).split())
+def _advice(registry: Any, missing: Sequence[str], command: str) -> str:
+    """What to do where revisions are missing; to migrate would be wrong if the tables are there."""
+    with registry.database.read_engine.connect() as connection:
+        hidden = hidden_schemas(connection)
+    if hidden:
+        return (
+            f"search_path does not lead to schema {' or '.join(hidden)}, which has tables of "
+            f"migrations; if others are to be made, run: {command}"
+        )
+    return f"outstanding migrations ({', '.join(missing)}); run: {command}"
 
 
 def migrate(registry: Any, down: str | None = None, *, with_dependents: bool = False) -> None:
@@ -374,6 +384,6 @@ def migrate(registry: Any, down: str | None = None, *, with_dependents: bool = F
         else:
             done = upgrade(registry)
     except (SQLAlchemyError, AlembicError, RevisionFailed) as error:
-        raise CommandError(_line(error)) from error
+        raise CommandError(with_path(error, registry.database.write_engine.url)) from error
     said = "taken back" if down else "applied"
     print(f"{said}: {', '.join(done)}" if done else "there was nothing to do")
