@@ -356,3 +356,44 @@ def test_it_says_so_where_a_pattern_takes_no_name_that_it_knows(subject_of):
 def test_it_says_what_tables_and_migrations_lack(tables, branches, wrong):
     with pytest.raises(AssertionError, match=wrong):
         conformance.check_branches("pies", tables, branches)
+
+
+CRUMBS = """
+from alembic import op
+
+revision = "crumbs0001"
+down_revision = None
+branch_labels = ("crumbs",)
+depends_on = ("notes",)
+
+def upgrade():
+    op.execute(STATEMENT)
+
+def downgrade():
+    pass
+"""
+
+
+@pytest.fixture
+def migrate_with(own_database, tmp_path, write_plugin):
+    """A function that tests migrations which leave behind what a statement makes."""
+
+    def check(statement):
+        text = 'def includeme(config):\n    config.add_migrations("crumbs:migrations")\n'
+        write_plugin("crumbs/__init__", text)
+        write_plugin("crumbs/migrations/0001", CRUMBS.replace("STATEMENT", repr(statement)))
+        plugins = ("plugins.notes", "widget_service.auth", "crumbs")
+        conformance.test_its_migrations_go_up_and_down(own_database, plugins, {}, tmp_path)
+
+    return check
+
+
+def test_it_finds_a_table_that_migrations_leave_behind(migrate_with):
+    with pytest.raises(AssertionError, match=r"have left something(?s:.*)'crumb'"):
+        migrate_with("CREATE TABLE crumb (id INTEGER)")
+
+
+@pytest.mark.parametrize("own_database", ["postgresql"], indirect=True)
+def test_it_finds_a_type_that_migrations_leave_behind(migrate_with):
+    with pytest.raises(AssertionError, match=r"have left something(?s:.*)'type crumb'"):
+        migrate_with("CREATE TYPE crumb AS ENUM ('sweet')")
