@@ -42,15 +42,25 @@ def test_it_names_the_file_that_cannot_be_opened(tmp_path):
         assert str(refused.value) == f"{file}: unable to open database file"
 
 
-def test_it_says_where_tables_are_that_the_search_path_does_not_lead_to(own_postgresql, tmp_path):
-    application(ini_text(own_postgresql), tmp_path).registry.database.close()
+@pytest.fixture
+def other_schema(own_postgresql):
+    """The URL of an empty schema of a database."""
     engine = create_engine(own_postgresql)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA other")
-    engine.dispose()
     url = make_url(own_postgresql).update_query_dict({"options": "-c search_path=other"})
-    shown = url.render_as_string(hide_password=False)
-    ini = ini_text(shown, PLUGINS, {"database.migrate_at_start": "false"})
+    yield url.render_as_string(hide_password=False)
+    # The next test, which gets the database, knows only of the schema public.
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA other CASCADE")
+    engine.dispose()
+
+
+def test_it_says_where_tables_are_that_the_search_path_does_not_lead_to(
+    own_postgresql, other_schema, tmp_path
+):
+    application(ini_text(own_postgresql), tmp_path).registry.database.close()
+    ini = ini_text(other_schema, PLUGINS, {"database.migrate_at_start": "false"})
     with pytest.raises(SystemExit, match="does not lead to schema public, which has tables"):
         application(ini, tmp_path)
     # Where that is meant.
